@@ -1,0 +1,38 @@
+//! One error type for every reader: what happened, in which file, at which byte, and what to do.
+
+use std::path::{Path, PathBuf};
+
+/// Why a source could not be read. Its text is one line and names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{}: {source}; check the path and that you may read it", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: at byte {byte}: expected {expected}, found {found}; {hint}", path.display())]
+    Malformed { path: PathBuf, byte: u64, expected: String, found: String, hint: &'static str },
+    #[error("{}: {reason}; {hint}", path.display())]
+    Unusable { path: PathBuf, reason: String, hint: &'static str },
+    #[error("{}: the file became shorter while it was open; copy it to a place where nothing changes it and open it again", path.display())]
+    Shrunk { path: PathBuf },
+    #[error("loading was cancelled")]
+    Cancelled,
+}
+
+impl ReadError {
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+
+    pub fn malformed(
+        path: &Path,
+        byte: u64,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        hint: &'static str,
+    ) -> Self {
+        Self::Malformed { path: path.to_owned(), byte, expected: expected.into(), found: found.into(), hint }
+    }
+
+    pub fn unusable(path: &Path, reason: impl Into<String>, hint: &'static str) -> Self {
+        Self::Unusable { path: path.to_owned(), reason: reason.into(), hint }
+    }
+}

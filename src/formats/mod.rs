@@ -1,0 +1,9 @@
+//! Bytes of any source -> `trace::Builder`. No GPU, no UI.
+
+pub mod buffers;
+pub mod dot;
+pub mod error;
+pub mod gguf;
+pub mod graph_json;
+pub mod memory_map;
+pub mod raw;

@@ -1,0 +1,10 @@
+//! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
+
+pub mod context;
+pub mod egui_painter;
+pub mod graph_draw;
+pub mod heat;
+pub mod layout;
+pub mod shaders;
+
+pub use context::{Gpu, GpuError};

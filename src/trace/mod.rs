@@ -1,0 +1,1 @@
+//! THE MODEL of a run.

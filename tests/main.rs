@@ -1,0 +1,3 @@
+//! One test binary: linking is what costs on two cores.
+
+mod shaders;
