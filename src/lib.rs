@@ -8,6 +8,7 @@ pub mod app;
 pub mod cli;
 pub mod formats;
 pub mod gpu;
+pub mod kernel_io;
 pub mod state;
 pub mod trace;
 pub mod views;
