@@ -5,5 +5,7 @@ pub mod dot;
 pub mod error;
 pub mod gguf;
 pub mod graph_json;
+pub mod mapped;
 pub mod memory_map;
 pub mod raw;
+pub mod symbols;
