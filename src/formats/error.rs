@@ -35,4 +35,15 @@ impl ReadError {
     pub fn unusable(path: &Path, reason: impl Into<String>, hint: &'static str) -> Self {
         Self::Unusable { path: path.to_owned(), reason: reason.into(), hint }
     }
+    /// For JSON that does not parse: the byte where it stopped making sense, and what the parser says about it.
+    pub fn json(path: &Path, bytes: &[u8], expected: &'static str, error: &serde_json::Error) -> Self {
+        let line_start = match error.line() {
+            0 | 1 => 0,
+            line => bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
+        };
+        let byte = (line_start + error.column().saturating_sub(1)).min(bytes.len());
+        let message = error.to_string();
+        let found = message.split(" at line ").next().unwrap_or_default();
+        Self::malformed(path, byte as u64, expected, found, "export the file again")
+    }
 }
