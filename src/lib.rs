@@ -11,4 +11,5 @@ pub mod gpu;
 pub mod kernel_io;
 pub mod state;
 pub mod trace;
+pub mod units;
 pub mod views;

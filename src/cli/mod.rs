@@ -1,1 +1,95 @@
-//! (in work)
+//! Arguments -> one of the product's jobs. Errors end here as one line and an exit code.
+
+mod args;
+mod convert;
+mod info;
+mod layer;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde::Serialize;
+
+use crate::formats::{self, Progress, ReadError};
+use crate::trace::Trace;
+use args::{Arguments, Command};
+
+/// What ends a command early. Its text is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Write(#[from] formats::native::WriteError),
+    #[error("{0}")]
+    Failed(String),
+    #[error("standard output: {0}")]
+    Output(std::io::Error),
+}
+
+/// Runs the program; 0 done, 1 failed with one line on stderr, 2 wrong usage (clap prints it).
+pub fn run() -> ExitCode {
+    match dispatch(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed the pipe has seen enough.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let text = error.to_string().replace(['\n', '\r'], " ");
+            let _ = writeln!(std::io::stderr(), "tensorscope: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), CliError> {
+    match arguments.command {
+        Some(Command::Info(args)) => info::run(&args),
+        Some(Command::Layer(args)) => layer::run(&args),
+        Some(Command::Convert(args)) => convert::run(&args),
+        None => Ok(()),
+    }
+}
+
+/// Reads a run with progress on the terminal, if there is one.
+fn open(path: &Path) -> Result<Trace, CliError> {
+    let progress = Progress::default();
+    let bar = indicatif::ProgressBar::new(0);
+    bar.set_style(
+        indicatif::ProgressStyle::with_template("reading {bytes} of {total_bytes} {wide_bar}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        if !bar.is_hidden() {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Acquire) {
+                    std::thread::park_timeout(std::time::Duration::from_millis(100));
+                    let (read, total) = progress.bytes();
+                    if total > 0 {
+                        bar.set_length(total);
+                        bar.set_position(read);
+                    }
+                }
+                bar.finish_and_clear();
+            });
+        }
+        let trace = formats::open(path, &progress);
+        done.store(true, std::sync::atomic::Ordering::Release);
+        Ok(trace?)
+    })
+}
+
+/// One JSON document on stdout.
+fn print_json(value: &impl Serialize) -> Result<(), CliError> {
+    let stdout = std::io::stdout().lock();
+    let mut out = std::io::BufWriter::new(stdout);
+    serde_json::to_writer(&mut out, value).map_err(|e| CliError::Output(e.into()))?;
+    out.write_all(b"\n").and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+fn print_text(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+}

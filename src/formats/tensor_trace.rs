@@ -279,7 +279,7 @@ pub fn read(bytes: &[u8], path: &Path, builder: &mut Builder, progress: &Progres
 
     let chunk = |start: u32| -> Result<Chunk, ReadError> {
         let end = records.min(start.saturating_add(CHUNK_RECORDS as u32));
-        let mut distinct = Distinct::new(layout, bytes, hasher);
+        let mut distinct = Distinct::new(layout, bytes, hasher.clone());
         let mut rows = Vec::with_capacity((end - start) as usize);
         let mut ended = false;
         for number in start..end {

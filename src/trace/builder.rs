@@ -1,6 +1,6 @@
 //! From what readers found to the model: passes, places, layers, graphs.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -6,6 +6,7 @@ pub mod health;
 pub mod model;
 pub mod names;
 pub mod raw;
+pub mod repeat;
 pub mod resolve;
 pub mod tracks;
 

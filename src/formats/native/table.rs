@@ -1,0 +1,254 @@
+//! One Arrow IPC file: mapped, checked, and its columns borrowed from the mapping.
+
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Int32Type, UInt8Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ListArray, RecordBatch, StringArray};
+use arrow_buffer::{ArrowNativeType, Buffer};
+use arrow_ipc::reader::{FileDecoder, read_footer_length};
+use arrow_ipc::{MessageHeader, convert, root_as_footer, root_as_message};
+use arrow_schema::{DataType, Schema};
+
+use super::schema::Table;
+use crate::formats::error::ReadError;
+use crate::formats::mapped::MappedFile;
+use crate::trace::{Column, Nullable};
+
+const HINT: &str = "the run is damaged or incomplete; convert or record it again";
+const MAGIC: &[u8] = b"ARROW1";
+/// Footer length and magic at the end of a file.
+const TRAILER_BYTES: usize = 10;
+
+/// The rows of one table, borrowed from its mapped file where that holds one batch.
+pub struct Rows {
+    batch: RecordBatch,
+    file: Arc<MappedFile>,
+}
+
+impl Rows {
+    pub fn read(folder: &Path, table: Table) -> Result<Self, ReadError> {
+        let file = MappedFile::open(folder.join(table.file_name()))?;
+        let batch = read_batch(&file, table)?;
+        file.check()?;
+        Ok(Self { batch, file })
+    }
+
+    pub fn len(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    pub fn file(&self) -> &Arc<MappedFile> {
+        &self.file
+    }
+
+    fn column(&self, name: &str) -> Result<&dyn Array, ReadError> {
+        self.batch
+            .column_by_name(name)
+            .map(AsRef::as_ref)
+            .ok_or_else(|| ReadError::unusable(self.file.path(), format!("it has no column `{name}`"), HINT))
+    }
+
+    fn primitive<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Nullable<T::Native>, ReadError>
+    where
+        T::Native: ArrowNativeType,
+    {
+        let wrong = || ReadError::unusable(self.file.path(), format!("column `{name}` has another type"), HINT);
+        let array = self.column(name)?.as_primitive_opt::<T>().ok_or_else(wrong)?;
+        Ok(Nullable { values: array.values().clone(), nulls: array.nulls().cloned() })
+    }
+
+    pub fn u32(&self, name: &str) -> Result<Column<u32>, ReadError> {
+        Ok(self.primitive::<UInt32Type>(name)?.values)
+    }
+
+    pub fn u64(&self, name: &str) -> Result<Column<u64>, ReadError> {
+        Ok(self.primitive::<UInt64Type>(name)?.values)
+    }
+
+    pub fn u8(&self, name: &str) -> Result<Column<u8>, ReadError> {
+        Ok(self.primitive::<UInt8Type>(name)?.values)
+    }
+
+    pub fn maybe_u32(&self, name: &str) -> Result<Nullable<u32>, ReadError> {
+        self.primitive::<UInt32Type>(name)
+    }
+
+    pub fn maybe_u64(&self, name: &str) -> Result<Nullable<u64>, ReadError> {
+        self.primitive::<UInt64Type>(name)
+    }
+
+    pub fn text(&self, name: &str) -> Result<&StringArray, ReadError> {
+        let wrong = || ReadError::unusable(self.file.path(), format!("column `{name}` is not text"), HINT);
+        self.column(name)?.as_string_opt::<i32>().ok_or_else(wrong)
+    }
+
+    fn list(&self, name: &str) -> Result<&ListArray, ReadError> {
+        let wrong = || ReadError::unusable(self.file.path(), format!("column `{name}` is not a list"), HINT);
+        self.column(name)?.as_list_opt::<i32>().ok_or_else(wrong)
+    }
+
+    fn lists<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Vec<Vec<T::Native>>, ReadError> {
+        let wrong = || ReadError::unusable(self.file.path(), format!("column `{name}` lists another type"), HINT);
+        let list = self.list(name)?;
+        let row = |i| Ok(list.value(i).as_primitive_opt::<T>().ok_or_else(wrong)?.values().to_vec());
+        (0..list.len()).map(row).collect()
+    }
+
+    pub fn u64_lists(&self, name: &str) -> Result<Vec<Vec<u64>>, ReadError> {
+        self.lists::<UInt64Type>(name)
+    }
+
+    pub fn u32_lists(&self, name: &str) -> Result<Vec<Vec<u32>>, ReadError> {
+        self.lists::<UInt32Type>(name)
+    }
+
+    pub fn i32_lists(&self, name: &str) -> Result<Vec<Vec<i32>>, ReadError> {
+        self.lists::<Int32Type>(name)
+    }
+}
+
+fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadError> {
+    let (bytes, path) = (file.bytes(), file.path());
+    let damaged = |byte: usize, expected: &str, found: String| {
+        ReadError::malformed(path, byte as u64, expected.to_owned(), found, HINT)
+    };
+    let arrow = |byte: usize| {
+        move |error: arrow_schema::ArrowError| damaged(byte, "an Arrow table of a tensorscope run", error.to_string())
+    };
+    if !bytes.starts_with(MAGIC) {
+        return Err(damaged(0, "the magic ARROW1", format!("{} other bytes", bytes.len())));
+    }
+    let trailer_at = bytes.len().saturating_sub(TRAILER_BYTES).max(MAGIC.len());
+    let trailer: [u8; TRAILER_BYTES] = bytes[trailer_at..]
+        .try_into()
+        .map_err(|_| damaged(bytes.len(), "a footer", "the end of the file".to_owned()))?;
+    let footer_bytes = read_footer_length(trailer)
+        .map_err(|_| damaged(trailer_at, "the footer of a finished file", "something else: it was cut off".to_owned()))?;
+    let footer_at = trailer_at
+        .checked_sub(footer_bytes)
+        .filter(|&at| at >= MAGIC.len())
+        .ok_or_else(|| damaged(trailer_at, "a footer inside the file", format!("a length of {footer_bytes} bytes")))?;
+    let footer = root_as_footer(&bytes[footer_at..trailer_at])
+        .map_err(|e| damaged(footer_at, "an Arrow footer", e.to_string()))?;
+    let expected = table.schema();
+    let written = footer
+        .schema()
+        .ok_or_else(|| damaged(footer_at, "a schema", "none".to_owned()))
+        .and_then(|s| convert::try_fb_to_schema(s).map_err(arrow(footer_at)))?;
+    check_schema(&written, &expected).map_err(|(want, got)| damaged(footer_at, &want, got))?;
+    let written = Arc::new(written);
+
+    let mut batches = Vec::new();
+    let decoder = FileDecoder::new(written.clone(), footer.version());
+    for block in footer.recordBatches().into_iter().flatten() {
+        let span = || -> Option<(usize, usize, usize)> {
+            let offset = usize::try_from(block.offset()).ok()?;
+            let metadata = usize::try_from(block.metaDataLength()).ok()?;
+            let body = usize::try_from(block.bodyLength()).ok()?;
+            let end = offset.checked_add(metadata)?.checked_add(body)?;
+            (metadata >= 8 && end <= footer_at).then_some((offset, metadata, body))
+        };
+        let (offset, metadata, body) =
+            span().ok_or_else(|| damaged(footer_at, "batches inside the file", format!("one at {}", block.offset())))?;
+        check_batch(&bytes[offset..offset + metadata], body, &written)
+            .map_err(|found| damaged(offset, "a batch whose columns lie inside it", found))?;
+        let buffer = borrow(file, offset, metadata + body)
+            .ok_or_else(|| damaged(offset, "a batch inside the file", "one outside".to_owned()))?;
+        let batch = decoder.read_record_batch(block, &buffer).map_err(arrow(offset))?;
+        batches.extend(batch);
+    }
+    match batches.len() {
+        0 => Ok(RecordBatch::new_empty(written)),
+        1 => Ok(batches.swap_remove(0)),
+        _ => arrow_select::concat::concat_batches(&written, &batches).map_err(arrow(0)),
+    }
+}
+
+/// Part of the mapped file as an Arrow buffer that keeps the mapping alive.
+fn borrow(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Buffer> {
+    let part = file.bytes().get(offset..offset.checked_add(len)?)?;
+    let start = NonNull::new(part.as_ptr().cast_mut())?;
+    // SAFETY: `part` lies in the mapping, which `file` keeps; the buffer owns a share of `file` and only reads.
+    Some(unsafe { Buffer::from_custom_allocation(start, len, file.clone()) })
+}
+
+/// Every expected column must be there with its type, and without nulls where none are expected.
+fn check_schema(written: &Schema, expected: &Schema) -> Result<(), (String, String)> {
+    for field in expected.fields() {
+        let want = || format!("column `{}` of type {}", field.name(), field.data_type());
+        let found = written.field_with_name(field.name()).map_err(|_| (want(), "no such column".to_owned()))?;
+        let same = match (field.data_type(), found.data_type()) {
+            // Writers name a list's items as they like.
+            (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
+            (a, b) => a == b,
+        };
+        if !same {
+            return Err((want(), format!("type {}", found.data_type())));
+        }
+    }
+    for field in written.fields() {
+        let known = match field.data_type() {
+            DataType::Utf8 => true,
+            DataType::List(item) => item.data_type().is_primitive(),
+            other => other.is_primitive(),
+        };
+        if !known {
+            return Err(("columns of numbers, text and lists of numbers".to_owned(), format!("type {}", field.data_type())));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what the decoder takes on trust: that buffers lie in the body, and that validity bits cover their rows.
+fn check_batch(metadata: &[u8], body_bytes: usize, schema: &Schema) -> Result<(), String> {
+    let skip = if metadata.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let message = root_as_message(&metadata[skip..]).map_err(|e| e.to_string())?;
+    if message.header_type() != MessageHeader::RecordBatch {
+        return Err(format!("a {:?} message", message.header_type()));
+    }
+    let batch = message.header_as_record_batch().ok_or("no record batch")?;
+    if batch.compression().is_some() {
+        return Err("compressed columns, which cannot be mapped".to_owned());
+    }
+    let rows = batch.length();
+    let mut nodes = batch.nodes().ok_or("no column lengths")?.iter();
+    let mut buffers = batch.buffers().ok_or("no column buffers")?.iter();
+    for buffer in buffers.clone() {
+        let inside = || {
+            let end = u64::try_from(buffer.offset()).ok()?.checked_add(u64::try_from(buffer.length()).ok()?)?;
+            (end <= body_bytes as u64).then_some(())
+        };
+        inside().ok_or_else(|| format!("a buffer of {} bytes at {}", buffer.length(), buffer.offset()))?;
+    }
+    let mut column = |length: Option<i64>, values: usize| -> Result<(), String> {
+        let node = nodes.next().ok_or("too few column lengths")?;
+        let fits = node.length() >= 0
+            && length.is_none_or(|rows| rows == node.length())
+            && (0..=node.length()).contains(&node.null_count());
+        if !fits {
+            return Err(format!("a column of {} rows with {} nulls", node.length(), node.null_count()));
+        }
+        let validity = buffers.next().ok_or("too few buffers")?;
+        if node.null_count() > 0 && validity.length().saturating_mul(8) < node.length() {
+            return Err(format!("{} bytes of validity for {} rows", validity.length(), node.length()));
+        }
+        for _ in 0..values {
+            buffers.next().ok_or("too few buffers")?;
+        }
+        Ok(())
+    };
+    for field in schema.fields() {
+        match field.data_type() {
+            DataType::Utf8 => column(Some(rows), 2)?,
+            DataType::List(_) => {
+                column(Some(rows), 1)?;
+                column(None, 1)?;
+            }
+            _ => column(Some(rows), 1)?,
+        }
+    }
+    Ok(())
+}
