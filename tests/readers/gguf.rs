@@ -171,6 +171,10 @@ fn errors_name_the_byte() {
     assert_eq!(byte, at_first_info + 25);
     assert_eq!(malformed(&Writer::new().tensor("", &[1], 0, 4).file()).0, at_first_info);
 
+    // A name out of the file does not break the message's line.
+    let (_, text) = malformed(&Writer::new().tensor("t\n\u{1b}[1m", &[u64::MAX], 0, 4).file());
+    assert!(text.contains(r"-1 of tensor t\n\u{1b}[1m"), "{text}");
+
     // Behind the key (8 + 17 bytes) and the type stands the value.
     let at_alignment = 24 + 8 + 17 + 4;
     let (byte, text) = malformed(&Writer::new().number("general.alignment", 48).file());

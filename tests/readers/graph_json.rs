@@ -53,6 +53,15 @@ fn reads_every_vintage_and_sets_right_what_it_can() {
 }
 
 #[test]
+fn nulls_are_like_missing_fields() {
+    let text =
+        r#"{"nodes": [{"id": "node_0", "label": "a", "operation": null, "shape": null, "dtype": null}], "edges": []}"#;
+    let (graph, faults) = read(text.as_bytes(), Path::new("g.json")).unwrap();
+    assert_eq!(counted(&faults), []);
+    assert_eq!((graph.nodes[0].dtype.as_deref(), graph.nodes[0].operation.as_str()), (None, ""));
+}
+
+#[test]
 fn ids_that_repeat_are_counted() {
     let text = SMALL.replace("node_3", "node_0");
     let (graph, faults) = read(text.as_bytes(), Path::new("g.json")).unwrap();

@@ -114,7 +114,8 @@ fn faults_of_old_maps_are_counted() {
 
 #[test]
 fn much_may_be_missing() {
-    let (model, faults) = read_text(r#"{"tensors": [{"name": "a", "offset_start": 64, "offset_end": 96}]}"#);
+    let (model, faults) =
+        read_text(r#"{"tensors": [{"name": "a", "offset_start": 64, "offset_end": 96}], "metadata": null}"#);
     assert_eq!(counted(&faults), []);
     assert_eq!((model.tensors[0].bytes, model.layers, model.name), (32, None, None));
     let (_, faults) = read_text(r#"{"tensors": []}"#);
