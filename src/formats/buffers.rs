@@ -39,13 +39,10 @@ struct Event<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
     buffer_id: u64,
-    #[serde(default)]
-    buffer_ptr: u64,
+    buffer_ptr: Option<u64>,
     size: Option<u64>,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    backend: Cow<'a, str>,
+    name: Option<String>,
+    backend: Option<String>,
     usage: Option<u64>,
 }
 
@@ -93,11 +90,11 @@ pub fn read_stats(bytes: &[u8], path: &Path) -> Result<(Vec<RawBuffer>, Vec<Faul
         }
         buffers.push(RawBuffer {
             id: event.buffer_id,
-            name: event.name.into_owned(),
-            backend: event.backend.into_owned(),
+            name: event.name.unwrap_or_default(),
+            backend: event.backend.unwrap_or_default(),
             usage: usage_name(event.usage),
             bytes: event.size.unwrap_or(0),
-            base: Some(event.buffer_ptr).filter(|&address| address != 0),
+            base: event.buffer_ptr.filter(|&address| address != 0),
             alloc_ns: time_ns,
             free_ns: None,
         });
@@ -112,20 +109,16 @@ pub fn read_stats(bytes: &[u8], path: &Path) -> Result<(Vec<RawBuffer>, Vec<Faul
 }
 
 #[derive(Deserialize)]
-struct Timeline<'a> {
-    #[serde(borrow)]
-    buffers: Vec<Life<'a>>,
+struct Timeline {
+    buffers: Vec<Life>,
 }
 
 #[derive(Deserialize)]
-struct Life<'a> {
+struct Life {
     id: u64,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(default)]
-    size: u64,
-    #[serde(borrow, default)]
-    backend: Cow<'a, str>,
+    name: Option<String>,
+    size: Option<u64>,
+    backend: Option<String>,
     usage: Option<u64>,
     usage_name: Option<String>,
     alloc_time_ms: Option<f64>,
@@ -146,13 +139,13 @@ pub fn read_timeline(bytes: &[u8], path: &Path) -> Result<(Vec<RawBuffer>, Vec<F
         .into_iter()
         .map(|life| RawBuffer {
             id: life.id,
-            name: life.name.into_owned(),
-            backend: life.backend.into_owned(),
+            name: life.name.unwrap_or_default(),
+            backend: life.backend.unwrap_or_default(),
             usage: match life.usage_name {
                 Some(name) if life.usage.is_none() => name,
                 _ => usage_name(life.usage),
             },
-            bytes: life.size,
+            bytes: life.size.unwrap_or(0),
             base: None,
             alloc_ns: time_ns(life.alloc_time_ms),
             free_ns: time_ns(life.dealloc_time_ms),

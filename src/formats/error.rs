@@ -29,7 +29,7 @@ impl ReadError {
         found: impl Into<String>,
         hint: &'static str,
     ) -> Self {
-        Self::Malformed { path: path.to_owned(), byte, expected: expected.into(), found: found.into(), hint }
+        Self::Malformed { path: path.to_owned(), byte, expected: expected.into(), found: one_line(found.into()), hint }
     }
 
     pub fn unusable(path: &Path, reason: impl Into<String>, hint: &'static str) -> Self {
@@ -46,4 +46,12 @@ impl ReadError {
         let found = message.split(" at line ").next().unwrap_or_default();
         Self::malformed(path, byte as u64, expected, found, "export the file again")
     }
+}
+
+/// What was found may be a name out of a damaged file: control characters in it would break the line, or the terminal.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

@@ -46,13 +46,16 @@ struct Node<'a> {
     id: Cow<'a, str>,
     #[serde(borrow)]
     label: Cow<'a, str>,
-    #[serde(borrow, default)]
-    operation: Cow<'a, str>,
-    #[serde(default)]
-    shape: Vec<u64>,
-    #[serde(borrow, default)]
-    dtype: Cow<'a, str>,
+    #[serde(borrow)]
+    operation: Option<Text<'a>>,
+    shape: Option<Vec<u64>>,
+    #[serde(borrow)]
+    dtype: Option<Text<'a>>,
 }
+
+/// Borrows inside of an `Option`, where a bare `Cow` would own.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[derive(Deserialize)]
 struct Edge<'a> {
@@ -60,8 +63,8 @@ struct Edge<'a> {
     source: Cow<'a, str>,
     #[serde(borrow)]
     target: Cow<'a, str>,
-    #[serde(borrow, default)]
-    label: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Option<Text<'a>>,
 }
 
 /// Reads a graph.
@@ -85,7 +88,8 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<(RawGraph, Vec<Fault>), ReadErr
             faults.add(&UNKNOWN_END, || format!("{} -> {} in {}", edge.source, edge.target, file_name(path)));
             continue;
         };
-        let slot = edge.label.strip_prefix("src ").and_then(|slot| slot.trim().parse().ok());
+        let label = edge.label.as_ref().map_or("", |label| &label.0);
+        let slot = label.strip_prefix("src ").and_then(|slot| slot.trim().parse().ok());
         if slot.is_none() {
             faults.add(&SLOT_UNKNOWN, || format!("{} -> {} in {}", edge.source, edge.target, file_name(path)));
         }
@@ -100,20 +104,23 @@ fn raw_node(node: Node, path: &Path, faults: &mut Faults) -> RawNode {
         Some(name) => (true, name),
         None => (false, node.label.as_ref()),
     };
+    let operation = node.operation.map(|text| text.0).unwrap_or_default();
     // A leaf whose values are printed has them, `(#, #)`, where others have `CONST`.
-    let leaf = marked_leaf || node.operation == "CONST" || node.operation.starts_with('(');
-    let cut = CUT_SUFFIXES.contains(&node.dtype.as_ref()) || node.dtype.starts_with("copy of ");
+    let leaf = marked_leaf || operation == "CONST" || operation.starts_with('(');
+    let dtype = node.dtype.map(|text| text.0).filter(|dtype| !dtype.is_empty());
+    let cut = dtype.as_deref().is_some_and(|dtype| CUT_SUFFIXES.contains(&dtype) || dtype.starts_with("copy of "));
     if cut {
-        faults.add(&TYPE_CUT, || format!("{name} ({}) of {} in {}", node.dtype, node.id, file_name(path)));
+        let suffix = dtype.as_deref().unwrap_or_default();
+        faults.add(&TYPE_CUT, || format!("{name} ({suffix}) of {} in {}", node.id, file_name(path)));
     }
-    let dtype = Some(node.dtype).filter(|dtype| !dtype.is_empty()).map(Cow::into_owned);
+    let dtype = dtype.map(Cow::into_owned);
     let (cut_suffix, dtype) = if cut { (dtype, None) } else { (None, dtype) };
-    let mut shape = node.shape;
+    let mut shape = node.shape.unwrap_or_default();
     shape.truncate(4);
     RawNode {
         name: name.to_owned(),
         cut_suffix,
-        operation: if leaf { "CONST".to_owned() } else { node.operation.into_owned() },
+        operation: if leaf { "CONST".to_owned() } else { operation.into_owned() },
         shape,
         dtype,
         leaf,

@@ -42,10 +42,8 @@ const EMPTY: FaultKind =
 
 #[derive(Deserialize)]
 struct Document<'a> {
-    #[serde(default)]
     model_name: Option<String>,
-    #[serde(default)]
-    metadata: Metadata,
+    metadata: Option<Metadata>,
     #[serde(borrow)]
     tensors: Vec<Entry<'a>>,
 }
@@ -65,8 +63,7 @@ struct Entry<'a> {
     offset_start: u64,
     offset_end: Option<u64>,
     size_bytes: Option<u64>,
-    #[serde(default)]
-    shape: Vec<u64>,
+    shape: Option<Vec<u64>>,
 }
 
 /// Reads a memory map. Entries `NAME[k]` become one tensor `NAME` with experts along its outermost dimension.
@@ -77,6 +74,7 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<(RawModel, Vec<Fault>), ReadErr
     let document: Document = serde_json::from_slice(bytes)
         .map_err(|error| ReadError::json(path, bytes, "a memory map with tensors in JSON", &error))?;
     let Document { model_name, metadata, tensors: entries } = document;
+    let metadata = metadata.unwrap_or_default();
     let file = file_name(path);
     let mut faults = Faults::default();
     if entries.is_empty() {
@@ -126,7 +124,7 @@ fn tensor(entry: Entry, file: &str, faults: &mut Faults) -> Option<RawTensor> {
         faults.add(&RANGE_OVERFLOWS, || format!("{} in {file}", entry.name));
         return None;
     }
-    let mut shape = entry.shape;
+    let mut shape = entry.shape.unwrap_or_default();
     shape.truncate(4);
     Some(RawTensor {
         name: entry.name.into_owned(),
