@@ -19,7 +19,8 @@ const PREVIEW_FROM_BYTES: u64 = 24 << 20;
 /// How much of a large source that first part takes.
 const PREVIEW_BYTES: usize = 8 << 20;
 
-const NOTHING_HINT: &str = "name a .tscope folder, a tensor_trace.bin, or a folder with traces/, graphs/ or memory-map.json";
+const NOTHING_HINT: &str =
+    "name a .tscope folder, a tensor_trace.bin, or a folder with traces/, graphs/ or memory-map.json";
 
 /// Reads the run at `path`.
 pub fn open(path: &Path, progress: &Progress) -> Result<Trace, ReadError> {
@@ -156,7 +157,10 @@ impl Files {
             return Err(failures.into_iter().next().unwrap_or_else(nothing));
         }
         // A trace that cannot be read at all is not made up for by its graph or its memory map.
-        if self.has_trace() && builder.row_count() == 0 && let Some(error) = failures.pop() {
+        if self.has_trace()
+            && builder.row_count() == 0
+            && let Some(error) = failures.pop()
+        {
             return Err(error);
         }
         for error in failures {

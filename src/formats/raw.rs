@@ -43,4 +43,3 @@ pub fn place(path: &Path, byte: u64) -> String {
 pub fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
-

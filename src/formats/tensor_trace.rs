@@ -16,7 +16,8 @@ use crate::trace::Phase;
 use crate::trace::builder::Builder;
 use crate::trace::raw::{Fault, OpRow, OpShape, Operand, Place, Severity};
 
-const HINT: &str = "a tensor_trace.bin holds records of 1024, 256 or 128 bytes; check that the file is one and is complete";
+const HINT: &str =
+    "a tensor_trace.bin holds records of 1024, 256 or 128 bytes; check that the file is one and is complete";
 /// Records looked at to tell the formats apart.
 const PROBED: usize = 16;
 /// Records that one task decodes.
@@ -105,26 +106,30 @@ impl Layout {
             Self::Wide | Self::Narrow => {
                 (self == Self::Narrow || padding_clear(EXPERT_COUNT + 1..1024))
                     && padding_clear(19..24)
-                    && decode(self, record).is_ok_and(|d| !d.destination.is_empty() && (d.code as usize) < GGML_OPS.len())
+                    && decode(self, record)
+                        .is_ok_and(|d| !d.destination.is_empty() && (d.code as usize) < GGML_OPS.len())
             }
         }
     }
 }
 
-/// The layout that most of the first records fit best.
+/// The layout that most of the first records fit best; the wider one where two fit as well.
 pub fn detect(bytes: &[u8]) -> Option<Layout> {
     let score = |layout: Layout| -> f64 {
-        let records: Vec<&[u8]> =
-            bytes.chunks_exact(layout.bytes()).take(PROBED).take_while(|r| u64_at(r, 0) != 0).collect();
-        let fitting = records.iter().filter(|r| layout.fits(r)).count();
+        let written = |record: &&[u8]| record.iter().any(|&b| b != 0);
+        let records: Vec<&[u8]> = bytes.chunks_exact(layout.bytes()).take(PROBED).take_while(written).collect();
+        let fitting = records.iter().filter(|r| u64_at(r, 0) != 0 && layout.fits(r)).count();
         let in_time = records.windows(2).filter(|w| u64_at(w[1], 0).wrapping_sub(u64_at(w[0], 0)) < HOUR_NS).count();
         if records.is_empty() {
             return 0.0;
         }
         (fitting + in_time) as f64 / (2 * records.len() - 1) as f64
     };
-    let best = Layout::ALL.into_iter().max_by(|a, b| score(*a).total_cmp(&score(*b)))?;
-    (score(best) > 0.5).then_some(best)
+    let better = |best: (Option<Layout>, f64), layout: Layout| match score(layout) {
+        score if score > best.1 => (Some(layout), score),
+        _ => best,
+    };
+    Layout::ALL.into_iter().fold((None, 0.5), better).0
 }
 
 /// What a record says, names borrowed from it.
@@ -142,7 +147,13 @@ fn decode(layout: Layout, record: &[u8]) -> Result<Decoded<'_>, (usize, &'static
         let name = text(&record[64..128]).filter(|n| !n.is_empty()).ok_or((64, "a tensor name in UTF-8"))?;
         let place = Place::Unknown { address: u64_at(record, 28) };
         let size = u64::from(u32_at(record, 44));
-        return Ok(Decoded { code: record[16], thread, destination: "", sources: vec![(name, place, size)], experts: Vec::new() });
+        return Ok(Decoded {
+            code: record[16],
+            thread,
+            destination: "",
+            sources: vec![(name, place, size)],
+            experts: Vec::new(),
+        });
     };
     let destination =
         text(&record[DESTINATION..DESTINATION + fields.destination_bytes]).ok_or((DESTINATION, "a name in UTF-8"))?;
@@ -272,7 +283,11 @@ pub fn read(bytes: &[u8], path: &Path, builder: &mut Builder, progress: &Progres
     })?;
     let size = layout.bytes();
     let records = u32::try_from(bytes.len() / size).map_err(|_| {
-        ReadError::unusable(path, format!("{} records are more than one run can hold", bytes.len() / size), "split the recording")
+        ReadError::unusable(
+            path,
+            format!("{} records are more than one run can hold", bytes.len() / size),
+            "split the recording",
+        )
     })?;
     progress.expect(bytes.len() as u64);
     let hasher = DefaultHashBuilder::default();
@@ -404,7 +419,12 @@ fn intern_shape(builder: &mut Builder, layout: Layout, decoded: &Decoded<'_>, op
         .sources
         .iter()
         .enumerate()
-        .map(|(slot, &(name, place, bytes))| Operand { name: builder.names.intern(name), slot: slot as u8, place, bytes })
+        .map(|(slot, &(name, place, bytes))| Operand {
+            name: builder.names.intern(name),
+            slot: slot as u8,
+            place,
+            bytes,
+        })
         .collect();
     let shape = OpShape {
         kind: builder.kinds.intern(op_name),

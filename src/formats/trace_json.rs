@@ -168,7 +168,13 @@ impl TokenTrace {
                 place: Place::Unknown { address: entry.tensor_ptr.as_deref().and_then(hexadecimal).unwrap_or(0) },
                 bytes: entry.size_bytes.unwrap_or(0),
             }],
-            None => entry.sources.iter().take(usize::from(u8::MAX)).enumerate().map(|(slot, s)| self.operand(slot, s)).collect(),
+            None => entry
+                .sources
+                .iter()
+                .take(usize::from(u8::MAX))
+                .enumerate()
+                .map(|(slot, s)| self.operand(slot, s))
+                .collect(),
         };
         let listed = entry.expert_ids.as_deref().unwrap_or_default();
         let used = entry.num_experts.map_or(listed.len(), |n| (n as usize).min(listed.len()));

@@ -135,7 +135,8 @@ impl Builder {
                 continue;
             }
             let sequence: Vec<u32> = shapes().collect();
-            let mut pass = resolver.resolve(&sequence, graph.map(|g| (&graphs[g as usize], full_names[g as usize].as_slice())));
+            let mut pass =
+                resolver.resolve(&sequence, graph.map(|g| (&graphs[g as usize], full_names[g as usize].as_slice())));
             pass.graph = graph;
             if !from_files {
                 let graph = resolver.derive_graph(&sequence);
@@ -148,7 +149,8 @@ impl Builder {
                     graphs.push(graph);
                 }
                 pass.node = (0..sequence.len() as u32).collect();
-                pass.layer = graphs[index as usize].nodes[..sequence.len()].iter().map(|n| n.layer.unwrap_or(NONE)).collect();
+                pass.layer =
+                    graphs[index as usize].nodes[..sequence.len()].iter().map(|n| n.layer.unwrap_or(NONE)).collect();
                 pass.graph = Some(index);
             }
             let class = classes.len() as u32;
@@ -158,7 +160,8 @@ impl Builder {
         }
 
         resolver.report(&classes, from_files, &mut self.health);
-        let (tensors, ranges, buffers) = resolver.finish(std::mem::take(&mut self.buffers), self.rows.first().map(|r| r.start_ns));
+        let (tensors, ranges, buffers) =
+            resolver.finish(std::mem::take(&mut self.buffers), self.rows.first().map(|r| r.start_ns));
         let access_total: u64 = class_of.iter().map(|&c| classes[c as usize].range.len() as u64).sum();
         if access_total >= u64::from(NONE) {
             return Err(BuildError::TooMany { what: "accesses", count: access_total });
@@ -326,19 +329,23 @@ fn expand(
     let mut duration_ns = vec![0_u64; rows.len()];
     let mut kind = vec![0_u32; rows.len()];
     let mut thread = vec![0_u32; rows.len()];
-    rows.par_iter().enumerate().map(|(i, row)| {
-        let shape = &shapes[row.shape as usize];
-        let next = rows.get(i + 1).and_then(|next| next.start_ns.checked_sub(row.start_ns));
-        (row.start_ns.saturating_sub(origin), next.unwrap_or(u64::MAX), shape.kind, shape.thread.unwrap_or(NONE))
-    })
-    .zip(start_ns.par_iter_mut().zip(duration_ns.par_iter_mut()).zip(kind.par_iter_mut().zip(thread.par_iter_mut())))
-    .with_min_len(4096)
-    .for_each(|((start, duration, k, t), ((start_out, duration_out), (kind_out, thread_out)))| {
-        *start_out = start;
-        *duration_out = duration;
-        *kind_out = k;
-        *thread_out = t;
-    });
+    rows.par_iter()
+        .enumerate()
+        .map(|(i, row)| {
+            let shape = &shapes[row.shape as usize];
+            let next = rows.get(i + 1).and_then(|next| next.start_ns.checked_sub(row.start_ns));
+            (row.start_ns.saturating_sub(origin), next.unwrap_or(u64::MAX), shape.kind, shape.thread.unwrap_or(NONE))
+        })
+        .zip(
+            start_ns.par_iter_mut().zip(duration_ns.par_iter_mut()).zip(kind.par_iter_mut().zip(thread.par_iter_mut())),
+        )
+        .with_min_len(4096)
+        .for_each(|((start, duration, k, t), ((start_out, duration_out), (kind_out, thread_out)))| {
+            *start_out = start;
+            *duration_out = duration;
+            *kind_out = k;
+            *thread_out = t;
+        });
 
     let mut pass_column = Vec::with_capacity(rows.len());
     let mut destination = Vec::with_capacity(rows.len());
@@ -420,4 +427,3 @@ pub fn translate(shape: &OpShape, name: impl Fn(NameId) -> NameId, kind: impl Fn
     }
     shape
 }
-

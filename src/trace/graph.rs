@@ -150,11 +150,7 @@ impl Graph {
 
 /// Layers by name, and for computed nodes whose name says nothing by their neighbours in execution order:
 /// both named neighbours and all consumers must agree.
-pub fn assign_layers(
-    names: &[&str],
-    computed: &[bool],
-    edges: impl Iterator<Item = (u32, u32)>,
-) -> Vec<Option<u32>> {
+pub fn assign_layers(names: &[&str], computed: &[bool], edges: impl Iterator<Item = (u32, u32)>) -> Vec<Option<u32>> {
     let named: Vec<Option<u32>> = names.iter().map(|n| names::layer(n)).collect();
     let ops: Vec<usize> = (0..names.len()).filter(|&i| computed[i]).collect();
     if !ops.iter().any(|&i| named[i].is_none() && names::says_nothing(names[i])) {
@@ -198,9 +194,8 @@ fn leaf_labels(graph: &Graph) -> Vec<Option<&'static str>> {
             *best = rank.min(*best);
         }
     }
-    let numbered = |name: &str| {
-        name.strip_prefix("leaf_").is_some_and(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_digit()))
-    };
+    let numbered =
+        |name: &str| name.strip_prefix("leaf_").is_some_and(|k| !k.is_empty() && k.bytes().all(|b| b.is_ascii_digit()));
     graph
         .nodes
         .iter()

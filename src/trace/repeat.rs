@@ -27,7 +27,8 @@ impl Trace {
             .flat_map(|k| self.ops.start_ns.iter().map(move |t| t.saturating_add(k.saturating_mul(period_ns))))
             .collect::<Vec<_>>()
             .into();
-        let durations = (0..self.op_count()).map(|i| self.ops.duration_ns.get(i).unwrap_or(u64::MAX)).collect::<Vec<_>>();
+        let durations =
+            (0..self.op_count()).map(|i| self.ops.duration_ns.get(i).unwrap_or(u64::MAX)).collect::<Vec<_>>();
         run.ops.duration_ns = Nullable::from_sentinel(durations.repeat(n), u64::MAX);
         run.ops.pass = shift(&self.ops.pass, self.passes.len());
         run.ops.kind = same(&self.ops.kind);

@@ -468,7 +468,9 @@ impl<'a> Resolver<'a> {
         match self.tensor_index.get(&key) {
             Some(&tensor) => tensor,
             // Holds the address until the buffer's base is known.
-            None => self.add_tensor(key, self.names.get(operand.name), operand.bytes, Track::Buffer, Some(buffer), address),
+            None => {
+                self.add_tensor(key, self.names.get(operand.name), operand.bytes, Track::Buffer, Some(buffer), address)
+            }
         }
     }
 
@@ -480,7 +482,15 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn add_tensor(&mut self, key: TensorKey, name: &str, bytes: u64, track: Track, home: Option<u32>, offset: u64) -> u32 {
+    fn add_tensor(
+        &mut self,
+        key: TensorKey,
+        name: &str,
+        bytes: u64,
+        track: Track,
+        home: Option<u32>,
+        offset: u64,
+    ) -> u32 {
         let index = self.tensors.len() as u32;
         self.tensors.push(Tensor {
             name: name.to_owned(),

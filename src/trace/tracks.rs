@@ -52,8 +52,7 @@ impl TrackLayout {
             home.map_or(NO_BASE, |(base, _, _)| base.saturating_add(t.offset))
         };
         let mut bases: Vec<u64> = trace.tensors.iter().map(in_file_order).collect();
-        let mut by_base: Vec<u32> =
-            (0..trace.tensors.len() as u32).filter(|&t| bases[t as usize] != NO_BASE).collect();
+        let mut by_base: Vec<u32> = (0..trace.tensors.len() as u32).filter(|&t| bases[t as usize] != NO_BASE).collect();
         by_base.sort_by_key(|&t| bases[t as usize]);
         if order == Order::File {
             let bytes = homes.iter().map(|(base, bytes, _)| base.saturating_add(*bytes)).max().unwrap_or(0);

@@ -59,12 +59,9 @@ impl Table {
                 may("node", UInt32),
                 must("first_access", UInt32),
             ],
-            Self::Ranges => vec![
-                must("tensor", UInt32),
-                must("offset", UInt64),
-                must("length", UInt64),
-                may("expert", UInt32),
-            ],
+            Self::Ranges => {
+                vec![must("tensor", UInt32), must("offset", UInt64), must("length", UInt64), may("expert", UInt32)]
+            }
             Self::Accesses => vec![must("range", UInt32), must("slot", UInt8), must("flags", UInt32)],
             Self::Passes => vec![
                 must("phase", Utf8),

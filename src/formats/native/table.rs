@@ -125,8 +125,9 @@ fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadE
     let trailer: [u8; TRAILER_BYTES] = bytes[trailer_at..]
         .try_into()
         .map_err(|_| damaged(bytes.len(), "a footer", "the end of the file".to_owned()))?;
-    let footer_bytes = read_footer_length(trailer)
-        .map_err(|_| damaged(trailer_at, "the footer of a finished file", "something else: it was cut off".to_owned()))?;
+    let footer_bytes = read_footer_length(trailer).map_err(|_| {
+        damaged(trailer_at, "the footer of a finished file", "something else: it was cut off".to_owned())
+    })?;
     let footer_at = trailer_at
         .checked_sub(footer_bytes)
         .filter(|&at| at >= MAGIC.len())
@@ -151,8 +152,8 @@ fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadE
             let end = offset.checked_add(metadata)?.checked_add(body)?;
             (metadata >= 8 && end <= footer_at).then_some((offset, metadata, body))
         };
-        let (offset, metadata, body) =
-            span().ok_or_else(|| damaged(footer_at, "batches inside the file", format!("one at {}", block.offset())))?;
+        let (offset, metadata, body) = span()
+            .ok_or_else(|| damaged(footer_at, "batches inside the file", format!("one at {}", block.offset())))?;
         check_batch(&bytes[offset..offset + metadata], body, &written)
             .map_err(|found| damaged(offset, "a batch whose columns lie inside it", found))?;
         let buffer = borrow(file, offset, metadata + body)
@@ -196,7 +197,10 @@ fn check_schema(written: &Schema, expected: &Schema) -> Result<(), (String, Stri
             other => other.is_primitive(),
         };
         if !known {
-            return Err(("columns of numbers, text and lists of numbers".to_owned(), format!("type {}", field.data_type())));
+            return Err((
+                "columns of numbers, text and lists of numbers".to_owned(),
+                format!("type {}", field.data_type()),
+            ));
         }
     }
     Ok(())
