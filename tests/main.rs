@@ -1,3 +1,4 @@
 //! One test binary: linking is what costs on two cores.
 
+mod heat;
 mod shaders;
