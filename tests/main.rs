@@ -1,4 +1,5 @@
 //! One test binary: linking is what costs on two cores.
 
+mod heat;
 mod readers;
 mod shaders;

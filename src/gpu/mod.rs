@@ -4,6 +4,8 @@ pub mod context;
 pub mod egui_painter;
 pub mod graph_draw;
 pub mod heat;
+pub mod heat_data;
+pub mod heat_kernels;
 pub mod layout;
 pub mod shaders;
 

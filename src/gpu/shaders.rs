@@ -1,4 +1,34 @@
 //! The WGSL sources, embedded, under the names that tests and labels use.
 
+/// Joins files of shaders/ into one module, since WGSL has no imports.
+macro_rules! joined {
+    ($($file:literal),+) => { concat!($(include_str!(concat!("../../shaders/", $file))),+) };
+}
+
 /// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
-pub const ALL: &[(&str, &str)] = &[];
+pub const ALL: &[(&str, &str)] = &[
+    ("heat_count.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_walk.wgsl", "heat_count.wgsl")),
+    (
+        "heat_direct.wgsl",
+        joined!(
+            "heat_common.wgsl",
+            "heat_columns.wgsl",
+            "heat_walk.wgsl",
+            "heat_span.wgsl",
+            "heat_mark.wgsl",
+            "heat_direct.wgsl"
+        ),
+    ),
+    ("heat_finish.wgsl", joined!("heat_common.wgsl", "heat_finish.wgsl")),
+    ("heat_heavy.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_heavy.wgsl")),
+    ("heat_merge.wgsl", joined!("heat_common.wgsl", "heat_merge.wgsl")),
+    ("heat_place.wgsl", joined!("heat_common.wgsl", "heat_place.wgsl")),
+    ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
+    ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
+    ("heat_spread.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_spread.wgsl")),
+];
+
+/// The source of the module called `name`; empty, and so refused by the device, if there is none.
+pub fn source(name: &str) -> &'static str {
+    ALL.iter().find(|(file, _)| *file == name).map_or("", |(_, source)| source)
+}

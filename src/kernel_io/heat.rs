@@ -1,5 +1,9 @@
 //! A heatmap's input columns, what is asked of them, and the grid that answers.
 
+use std::ops::Range;
+
+/// Cells that one grid may have: 8 bytes each, they fill one storage binding of 128 MiB.
+pub const MAX_CELLS: u64 = 1 << 24;
 /// Write flag in `HeatColumns::access_flags`; the other bits do not matter to the heatmap.
 pub const ACCESS_WRITE: u32 = 1;
 /// `HeatColumns::tensor_base` of a tensor that has no place on the track.
@@ -36,7 +40,7 @@ pub enum Measure {
     Accesses,
     /// Sum of their overlaps with it in bytes, repeats counted.
     Bytes,
-    /// As `Bytes` with every access widened to its whole tensor.
+    /// As `Bytes` with every access, those of 0 bytes too, widened to its whole tensor.
     Logged,
 }
 
@@ -68,6 +72,162 @@ pub struct HeatQuery {
     pub y0: u64,
     pub width: u32,
     pub height: u32,
+}
+
+/// Why a query has no answer: it asks for too much, or the columns contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeatError {
+    #[error("column {column} has {found} entries where {expected} are wanted")]
+    Length { column: &'static str, found: usize, expected: usize },
+    #[error("column {column} has {found} entries, more than the {limit} that can be told apart")]
+    TooLong { column: &'static str, found: usize, limit: usize },
+    #[error("{column}[{index}] is {value}, and the table it points into has {limit} entries")]
+    Index { column: &'static str, index: usize, value: u64, limit: u64 },
+    #[error("op {op} begins at access {first}, and the one behind it at {next}; first accesses must not decrease")]
+    Order { op: usize, first: u32, next: u32 },
+    #[error("range {range} ends behind the last byte of a 64-bit track")]
+    PastTrack { range: usize },
+    #[error("tensor {tensor} ends behind the last byte of a 64-bit track")]
+    TensorPastTrack { tensor: usize },
+    #[error("the sum of a cell in row {row} passes 64 bits; zoom in, or choose the measure `accesses`")]
+    SumPasses64Bits { row: u32 },
+    #[error("sums of this window might pass 64 bits, which only the CPU engine can tell; use --engine cpu")]
+    SumMightPass64Bits,
+    #[error("kx is {kx}; a cell can be 2^63 bytes wide at most")]
+    CellTooWide { kx: u32 },
+    #[error("{width} x {height} cells are asked for; {MAX_CELLS} are the most at once")]
+    TooManyCells { width: u32, height: u32 },
+}
+
+/// First and last byte of a range on the track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub first_byte: u64,
+    pub last_byte: u64,
+}
+
+impl Place {
+    /// The place of `bytes` bytes that lie `offset` behind `base`: `Some(None)` if there is none on the track, `None`
+    /// if it would pass the last byte that 64 bits can name.
+    pub fn of(base: u64, offset: u64, bytes: u64) -> Option<Option<Self>> {
+        if base == NO_BASE || bytes == 0 {
+            return Some(None);
+        }
+        let first_byte = base.checked_add(offset)?;
+        let last_byte = first_byte.checked_add(bytes - 1)?;
+        Some(Some(Self { first_byte, last_byte }))
+    }
+}
+
+impl HeatColumns<'_> {
+    /// Checks what costs nothing: that columns of one table are equally long, and short enough to be counted in u32.
+    pub fn check_lengths(&self) -> Result<(), HeatError> {
+        let equal = |column, found, expected| match found == expected {
+            true => Ok(()),
+            false => Err(HeatError::Length { column, found, expected }),
+        };
+        let short = |column, found| match u32::try_from(found) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(HeatError::TooLong { column, found, limit: u32::MAX as usize }),
+        };
+        equal("access_flags", self.access_flags.len(), self.access_range.len())?;
+        equal("op_pass", self.op_pass.len(), self.op_first_access.len())?;
+        equal("range_offset", self.range_offset.len(), self.range_tensor.len())?;
+        equal("range_length", self.range_length.len(), self.range_tensor.len())?;
+        equal("tensor_bytes", self.tensor_bytes.len(), self.tensor_base.len())?;
+        short("access_range", self.access_range.len())?;
+        short("op_first_access", self.op_first_access.len())?;
+        short("range_tensor", self.range_tensor.len())
+    }
+
+    /// The accesses of op `op`, which must be one of the run's.
+    pub fn accesses_of(&self, op: usize) -> Result<Range<usize>, HeatError> {
+        let first = self.op_first_access[op];
+        let access_count = self.access_range.len();
+        let next = self.op_first_access.get(op + 1).copied().unwrap_or(access_count as u32);
+        if first > next {
+            return Err(HeatError::Order { op, first, next });
+        }
+        if next as usize > access_count {
+            let value = u64::from(next);
+            return Err(HeatError::Index {
+                column: "op_first_access",
+                index: op + 1,
+                value,
+                limit: access_count as u64,
+            });
+        }
+        Ok(first as usize..next as usize)
+    }
+
+    /// Where range `range`, which access `access` names, lies on the track, or its whole tensor if `widened`.
+    pub fn place_of(&self, access: usize, range: u32, widened: bool) -> Result<Option<Place>, HeatError> {
+        match self.range_tensor.get(range as usize) {
+            Some(_) => self.place_of_range(range as usize, widened),
+            None => {
+                let limit = self.range_tensor.len() as u64;
+                Err(HeatError::Index { column: "access_range", index: access, value: u64::from(range), limit })
+            }
+        }
+    }
+
+    /// Where range `range`, which must be one of the run's, lies on the track, or its whole tensor if `widened`.
+    pub fn place_of_range(&self, range: usize, widened: bool) -> Result<Option<Place>, HeatError> {
+        let tensor = self.range_tensor[range];
+        let Some(&base) = self.tensor_base.get(tensor as usize) else {
+            let limit = self.tensor_base.len() as u64;
+            return Err(HeatError::Index { column: "range_tensor", index: range, value: u64::from(tensor), limit });
+        };
+        if widened {
+            let tensor = tensor as usize;
+            Place::of(base, 0, self.tensor_bytes[tensor]).ok_or(HeatError::TensorPastTrack { tensor })
+        } else {
+            Place::of(base, self.range_offset[range], self.range_length[range]).ok_or(HeatError::PastTrack { range })
+        }
+    }
+
+    /// Whether the accesses of op `op`, which must be one of the run's, count for passes in `phases`.
+    pub fn in_phases(&self, op: usize, phases: u32) -> Result<bool, HeatError> {
+        let pass = self.op_pass[op];
+        let Some(&phase) = self.pass_phase.get(pass as usize) else {
+            let limit = self.pass_phase.len() as u64;
+            return Err(HeatError::Index { column: "op_pass", index: op, value: u64::from(pass), limit });
+        };
+        if phase > 31 {
+            let value = u64::from(phase);
+            return Err(HeatError::Index { column: "pass_phase", index: pass as usize, value, limit: 32 });
+        }
+        Ok(phases >> phase & 1 == 1)
+    }
+}
+
+impl HeatQuery {
+    /// Refuses what no engine computes.
+    pub fn check(&self) -> Result<(), HeatError> {
+        if self.kx > 63 {
+            return Err(HeatError::CellTooWide { kx: self.kx });
+        }
+        if u64::from(self.width) * u64::from(self.height) > MAX_CELLS {
+            return Err(HeatError::TooManyCells { width: self.width, height: self.height });
+        }
+        Ok(())
+    }
+
+    /// Cells of the grid; `check` has passed.
+    pub fn cell_count(&self) -> usize {
+        self.width as usize * self.height as usize
+    }
+
+    /// The ops of a run of `op_count` that rows `rows` of the grid cover; none for rows behind the run's end.
+    pub fn ops_of_rows(&self, rows: Range<u32>, op_count: usize) -> Range<usize> {
+        // y0 + row has 65 bits at most, so a shift by 63 fits; a wider one leaves row 0 only.
+        let first_op = |row: u32| match u128::from(self.y0) + u128::from(row) {
+            0 => 0,
+            _ if self.ky > 63 => op_count,
+            absolute => (absolute << self.ky).min(op_count as u128) as usize,
+        };
+        first_op(rows.start)..first_op(rows.end)
+    }
 }
 
 /// `width * height` exact values, row by row.

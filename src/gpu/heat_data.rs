@@ -1,0 +1,374 @@
+//! A run's heat columns in GPU memory, in chunks that one binding can hold.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::kernel_io::heat::{HeatColumns, HeatError, Place};
+
+use super::heat_kernels::{Kernel, Params, Recording, Variant};
+use super::{Gpu, GpuError};
+
+/// What keeps a query or an upload from being done.
+#[derive(Debug, thiserror::Error)]
+pub enum HeatGpuError {
+    #[error(transparent)]
+    Refused(#[from] HeatError),
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+}
+
+/// Ops of one chunk: half a binding.
+const OPS_PER_CHUNK: usize = 1 << 24;
+/// Accesses of one chunk: 128 MiB, a whole binding.
+const ACCESSES_PER_CHUNK: usize = 1 << 25;
+/// Bytes that go up at once, so that the driver's staging memory stays small.
+const PIECE_BYTES: usize = 8 << 20;
+/// Every so many ops, where their accesses begin is kept on the CPU side too.
+const OPS_PER_SAMPLE: usize = 256;
+/// Dispatches are cut at multiples of so many ops, so that no workgroup's block of ops is.
+const OPS_PER_CUT: usize = 1024;
+/// Accesses that `raise` takes for few; heat_raise.wgsl has the same number.
+pub const FEW_ACCESSES: u32 = 16;
+
+/// An op whose maxima are found by summing it up in a row of its own.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct HeavyOp {
+    pub op: u32,
+    pub access_begin: u32,
+    pub access_end: u32,
+    pub phase: u32,
+}
+
+pub struct OpChunk {
+    pub first_op: u32,
+    pub op_count: u32,
+    /// One entry more than ops: where the chunk's last op ends.
+    pub first_access: wgpu::Buffer,
+    pub pass: wgpu::Buffer,
+}
+
+pub struct AccessChunk {
+    pub begin: u32,
+    pub end: u32,
+    pub range: wgpu::Buffer,
+    pub flags: wgpu::Buffer,
+}
+
+/// What one dispatch visits: ops of one chunk, with what of their accesses lies in one chunk of those.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    pub op_begin: u32,
+    pub op_end: u32,
+    pub ops: &'a OpChunk,
+    pub accesses: &'a AccessChunk,
+}
+
+/// A run's columns, uploaded once; re-ordering x replaces the table of bases only.
+pub struct HeatData {
+    pub(super) pass_phase: wgpu::Buffer,
+    pub(super) exact_place: wgpu::Buffer,
+    pub(super) whole_place: wgpu::Buffer,
+    pub(super) op_count: usize,
+    pub(super) range_count: u32,
+    /// Bit p set: a pass of the run is in phase p.
+    pub(super) present_phases: u32,
+    /// Bytes of the longest range and of the largest tensor.
+    pub(super) longest_range_bytes: u64,
+    pub(super) largest_tensor_bytes: u64,
+    pub(super) most_accesses_of_op: u32,
+    /// Ops with more than `FEW_ACCESSES` accesses, and those that the end of a chunk cuts.
+    pub(super) heavy_ops: Vec<HeavyOp>,
+    op_chunks: Vec<OpChunk>,
+    access_chunks: Vec<AccessChunk>,
+    /// First access of every `OPS_PER_SAMPLE`th op, and the number of accesses.
+    first_access_samples: Vec<u32>,
+    range_columns: [wgpu::Buffer; 3],
+    tensor_base: wgpu::Buffer,
+    tensor_bytes: wgpu::Buffer,
+    /// Per tensor: bytes from its first to the last that a range or its size reaches.
+    tensor_extent_bytes: Vec<u64>,
+    /// Whether the places of ranges follow `tensor_base`.
+    placed: AtomicBool,
+}
+
+impl HeatData {
+    /// Validates all columns and copies them to the GPU, straight from the slices.
+    pub fn upload(gpu: &Gpu, columns: &HeatColumns<'_>) -> Result<Self, HeatGpuError> {
+        columns.check_lengths()?;
+        let op_count = columns.op_first_access.len();
+        let access_count = columns.access_range.len();
+        let range_count = columns.range_tensor.len();
+        // Kernels add strides to op and access numbers in u32.
+        limit("op_first_access", op_count, 1 << 31)?;
+        limit("access_range", access_count, u32::MAX as usize - (1 << 24))?;
+        let mut present_phases = 0;
+        for (pass, &phase) in columns.pass_phase.iter().enumerate() {
+            check_index("pass_phase", pass, phase, 32)?;
+            present_phases |= 1 << phase;
+        }
+
+        let mut summary = Summary::of_ranges(columns)?;
+        let mut access_chunks = Vec::new();
+        for begin in (0..access_count).step_by(ACCESSES_PER_CHUNK) {
+            let end = (begin + ACCESSES_PER_CHUNK).min(access_count);
+            let range = upload_column(gpu, "access_range", &columns.access_range[begin..end], |at, ranges| {
+                check_indices("access_range", begin + at, ranges, range_count)
+            })?;
+            let flags = upload_column(gpu, "access_flags", &columns.access_flags[begin..end], |_, _| Ok(()))?;
+            access_chunks.push(AccessChunk { begin: begin as u32, end: end as u32, range, flags });
+        }
+        let mut op_chunks = Vec::new();
+        for begin in (0..op_count).step_by(OPS_PER_CHUNK) {
+            let end = (begin + OPS_PER_CHUNK).min(op_count);
+            let first_access = upload_firsts(gpu, columns, begin..end, &mut summary)?;
+            let pass = upload_column(gpu, "op_pass", &columns.op_pass[begin..end], |at, passes| {
+                check_indices("op_pass", begin + at, passes, columns.pass_phase.len())
+            })?;
+            op_chunks.push(OpChunk { first_op: begin as u32, op_count: (end - begin) as u32, first_access, pass });
+        }
+        for heavy in &mut summary.heavy_ops {
+            heavy.phase = columns.pass_phase[columns.op_pass[heavy.op as usize] as usize];
+        }
+        let mut first_access_samples: Vec<u32> =
+            columns.op_first_access.iter().step_by(OPS_PER_SAMPLE).copied().collect();
+        first_access_samples.push(access_count as u32);
+
+        let accept = |_: usize, _: &[u64]| Ok(());
+        let data = Self {
+            pass_phase: upload_column(gpu, "pass_phase", columns.pass_phase, |_, _| Ok(()))?,
+            exact_place: place_buffer(gpu, range_count)?,
+            whole_place: place_buffer(gpu, range_count)?,
+            op_count,
+            range_count: range_count as u32,
+            present_phases,
+            longest_range_bytes: columns.range_length.iter().copied().max().unwrap_or(0),
+            largest_tensor_bytes: columns.tensor_bytes.iter().copied().max().unwrap_or(0),
+            most_accesses_of_op: summary.most_accesses_of_op,
+            heavy_ops: summary.heavy_ops,
+            op_chunks,
+            access_chunks,
+            first_access_samples,
+            range_columns: [
+                upload_column(gpu, "range_tensor", columns.range_tensor, |_, _| Ok(()))?,
+                upload_column(gpu, "range_offset", columns.range_offset, accept)?,
+                upload_column(gpu, "range_length", columns.range_length, accept)?,
+            ],
+            tensor_base: upload_column(gpu, "tensor_base", columns.tensor_base, accept)?,
+            tensor_bytes: upload_column(gpu, "tensor_bytes", columns.tensor_bytes, accept)?,
+            tensor_extent_bytes: summary.tensor_extent_bytes,
+            placed: AtomicBool::new(false),
+        };
+        data.check_bases(columns.tensor_base)?;
+        gpu.check()?;
+        Ok(data)
+    }
+
+    /// Gives every tensor a new place on the x axis: `bases` has one entry a tensor, `NO_BASE` for none.
+    pub fn set_bases(&mut self, gpu: &Gpu, bases: &[u64]) -> Result<(), HeatGpuError> {
+        let expected = self.tensor_extent_bytes.len();
+        if bases.len() != expected {
+            return Err(HeatError::Length { column: "tensor_base", found: bases.len(), expected }.into());
+        }
+        self.check_bases(bases)?;
+        gpu.queue.write_buffer(&self.tensor_base, 0, bytemuck::cast_slice(bases));
+        self.placed.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn check_bases(&self, bases: &[u64]) -> Result<(), HeatError> {
+        let passes = |(&base, &extent): (&u64, &u64)| Place::of(base, 0, extent).is_none();
+        match bases.iter().zip(&self.tensor_extent_bytes).position(passes) {
+            Some(tensor) => Err(HeatError::TensorPastTrack { tensor }),
+            None => Ok(()),
+        }
+    }
+
+    /// Records the placing of ranges, unless they stand where `tensor_base` says already.
+    pub(super) fn record_placing(&self, work: &mut Recording<'_>) {
+        if self.placed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let params = Params { ranges: self.range_count, ..Params::default() };
+        let [tensor, offset, length] = &self.range_columns;
+        let columns =
+            [tensor, offset, length, &self.tensor_base, &self.tensor_bytes, &self.exact_place, &self.whole_place];
+        work.dispatch_linear(Variant::of(Kernel::Place), &params, &columns, &[], self.range_count.div_ceil(256));
+    }
+
+    /// No fewer than the accesses of `ops`, and no more than those of the samples around them.
+    pub(super) fn accesses_around(&self, ops: &Range<usize>) -> Range<u32> {
+        let last = self.first_access_samples.len() - 1;
+        let begin = self.first_access_samples[(ops.start / OPS_PER_SAMPLE).min(last)];
+        let end = self.first_access_samples[ops.end.div_ceil(OPS_PER_SAMPLE).min(last)];
+        begin..end
+    }
+
+    /// Cuts `ops` so that a piece has about `most_accesses` at the most, and lies in one chunk of ops and of accesses.
+    pub(super) fn pieces(&self, ops: Range<usize>, most_accesses: u32) -> Vec<Piece<'_>> {
+        let mut pieces = Vec::new();
+        let mut begin = ops.start;
+        while begin < ops.end {
+            let chunk = &self.op_chunks[begin / OPS_PER_CHUNK];
+            let chunk_end = (chunk.first_op + chunk.op_count) as usize;
+            let cuts = |cut: usize| (begin / OPS_PER_CUT + cut) * OPS_PER_CUT;
+            let mut step = 1;
+            while cuts(2 * step) < ops.end
+                && self.accesses_around(&(begin..cuts(2 * step))).len() <= most_accesses as usize
+            {
+                step *= 2;
+            }
+            let end = cuts(step).min(ops.end).min(chunk_end);
+            let accesses = self.accesses_around(&(begin..end));
+            let touched = |chunk: &&AccessChunk| chunk.begin < accesses.end && accesses.start < chunk.end;
+            pieces.extend(self.access_chunks.iter().filter(touched).map(|accesses| Piece {
+                op_begin: begin as u32,
+                op_end: end as u32,
+                ops: chunk,
+                accesses,
+            }));
+            begin = end;
+        }
+        pieces
+    }
+
+    /// Chunks of accesses that `op` has accesses in.
+    pub(super) fn chunks_of_op(&self, op: &HeavyOp) -> Range<usize> {
+        op.access_begin as usize / ACCESSES_PER_CHUNK..(op.access_end as usize).div_ceil(ACCESSES_PER_CHUNK)
+    }
+
+    pub(super) fn access_chunk(&self, index: usize) -> &AccessChunk {
+        &self.access_chunks[index]
+    }
+}
+
+/// What an upload learns in passing.
+struct Summary {
+    tensor_extent_bytes: Vec<u64>,
+    heavy_ops: Vec<HeavyOp>,
+    most_accesses_of_op: u32,
+}
+
+impl Summary {
+    fn of_ranges(columns: &HeatColumns<'_>) -> Result<Self, HeatError> {
+        let mut tensor_extent_bytes = columns.tensor_bytes.to_vec();
+        let tensor_count = tensor_extent_bytes.len();
+        for (range, &tensor) in columns.range_tensor.iter().enumerate() {
+            check_index("range_tensor", range, tensor, tensor_count)?;
+            let length = columns.range_length[range];
+            if length > 0 {
+                let end = columns.range_offset[range].checked_add(length).ok_or(HeatError::PastTrack { range })?;
+                let extent = &mut tensor_extent_bytes[tensor as usize];
+                *extent = end.max(*extent);
+            }
+        }
+        Ok(Self { tensor_extent_bytes, heavy_ops: Vec::new(), most_accesses_of_op: 0 })
+    }
+
+    fn note_op(&mut self, op: usize, accesses: Range<usize>) {
+        let count = accesses.len() as u32;
+        self.most_accesses_of_op = self.most_accesses_of_op.max(count);
+        let cut = count > 0 && accesses.start / ACCESSES_PER_CHUNK != (accesses.end - 1) / ACCESSES_PER_CHUNK;
+        if count > FEW_ACCESSES || cut {
+            let (access_begin, access_end) = (accesses.start as u32, accesses.end as u32);
+            self.heavy_ops.push(HeavyOp { op: op as u32, access_begin, access_end, phase: 0 });
+        }
+    }
+}
+
+fn limit(column: &'static str, found: usize, limit: usize) -> Result<(), HeatError> {
+    if found > limit { Err(HeatError::TooLong { column, found, limit }) } else { Ok(()) }
+}
+
+fn check_index(column: &'static str, index: usize, value: u32, limit: usize) -> Result<(), HeatError> {
+    if (value as usize) < limit {
+        return Ok(());
+    }
+    Err(HeatError::Index { column, index, value: u64::from(value), limit: limit as u64 })
+}
+
+/// `check_index` of a slice that begins at `index` of its column.
+fn check_indices(column: &'static str, index: usize, values: &[u32], limit: usize) -> Result<(), HeatError> {
+    // The largest is found without a branch an entry; which one it is matters only when it is wrong.
+    if values.iter().fold(0, |largest, &value| value.max(largest)) as usize >= limit {
+        for (at, &value) in values.iter().enumerate() {
+            check_index(column, index + at, value, limit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Uploads where ops `ops` begin, and where the last of them ends.
+fn upload_firsts(
+    gpu: &Gpu,
+    columns: &HeatColumns<'_>,
+    ops: Range<usize>,
+    summary: &mut Summary,
+) -> Result<wgpu::Buffer, HeatGpuError> {
+    let firsts = &columns.op_first_access[ops.clone()];
+    let buffer = column_buffer(gpu, "op_first_access", 4 * (firsts.len() as u64 + 1))?;
+    write_column(gpu, &buffer, firsts, |at, firsts| {
+        for op in ops.start + at..ops.start + at + firsts.len() {
+            summary.note_op(op, columns.accesses_of(op)?);
+        }
+        Ok(())
+    })?;
+    let end = columns.accesses_of(ops.end - 1)?.end as u32;
+    gpu.queue.write_buffer(&buffer, 4 * firsts.len() as u64, &end.to_le_bytes());
+    Ok(buffer)
+}
+
+fn upload_column<T: bytemuck::Pod>(
+    gpu: &Gpu,
+    column: &'static str,
+    values: &[T],
+    inspect: impl FnMut(usize, &[T]) -> Result<(), HeatError>,
+) -> Result<wgpu::Buffer, HeatGpuError> {
+    let buffer = column_buffer(gpu, column, size_of_val(values) as u64)?;
+    write_column(gpu, &buffer, values, inspect)?;
+    Ok(buffer)
+}
+
+/// Copies a column into its buffer, piece by piece; `inspect` sees each piece, and where it begins, first.
+fn write_column<T: bytemuck::Pod>(
+    gpu: &Gpu,
+    buffer: &wgpu::Buffer,
+    values: &[T],
+    mut inspect: impl FnMut(usize, &[T]) -> Result<(), HeatError>,
+) -> Result<(), HeatGpuError> {
+    let per_piece = PIECE_BYTES / size_of::<T>();
+    for (index, piece) in values.chunks(per_piece).enumerate() {
+        inspect(index * per_piece, piece)?;
+        let bytes: &[u8] = bytemuck::cast_slice(piece);
+        let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { continue };
+        if let Some(mut view) = gpu.queue.write_buffer_with(buffer, (index * PIECE_BYTES) as u64, size) {
+            view.copy_from_slice(bytes);
+        }
+        if piece.len() == per_piece {
+            // Only a finished submission gives its staging memory back.
+            gpu.queue.submit([]);
+            gpu.wait()?;
+        }
+    }
+    gpu.check()?;
+    Ok(())
+}
+
+fn place_buffer(gpu: &Gpu, range_count: usize) -> Result<wgpu::Buffer, GpuError> {
+    column_buffer(gpu, "places of ranges", 16 * range_count as u64)
+}
+
+fn column_buffer(gpu: &Gpu, what: &'static str, bytes: u64) -> Result<wgpu::Buffer, GpuError> {
+    let limits = gpu.device.limits();
+    let allowed = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    if bytes > allowed {
+        return Err(GpuError::TooLarge { what, needed: bytes, allowed });
+    }
+    Ok(gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(what),
+        // A binding may not be empty, and array elements have 16 bytes at most.
+        size: bytes.max(16),
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    }))
+}
