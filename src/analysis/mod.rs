@@ -3,4 +3,7 @@
 pub mod heat;
 pub mod info;
 pub mod layout;
+mod layout_block;
+mod layout_blocks;
 pub mod layout_fdg;
+pub mod layout_start;

@@ -32,3 +32,10 @@ pub const ALL: &[(&str, &str)] = &[
 pub fn source(name: &str) -> &'static str {
     ALL.iter().find(|(file, _)| *file == name).map_or("", |(_, source)| source)
 }
+/// The force layout; used by `layout`.
+pub const GRAPH_FORCES: &str = include_str!("../../shaders/graph_forces.wgsl");
+/// Nodes and edges; used by `graph_draw`.
+pub const GRAPH_DRAW: &str = include_str!("../../shaders/graph_draw.wgsl");
+
+/// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
+pub const ALL: &[(&str, &str)] = &[("graph_forces.wgsl", GRAPH_FORCES), ("graph_draw.wgsl", GRAPH_DRAW)];
