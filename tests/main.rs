@@ -1,3 +1,6 @@
 //! One test binary: linking is what costs on two cores.
 
+mod egui_painter;
+mod frame;
+mod png_files;
 mod shaders;

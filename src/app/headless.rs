@@ -20,6 +20,7 @@ pub struct Headless {
     pixels_per_point: f32,
     time: Duration,
     focused: bool,
+    dropped: Vec<egui::DroppedFileHandle>,
     frame_ms: f32,
 }
 
@@ -45,7 +46,7 @@ impl Headless {
         }
         let target = Offscreen::new(gpu, size_px)?;
         let frame = Frame::new(gpu);
-        Ok(Self { frame, target, pixels_per_point, time: Duration::ZERO, focused: true, frame_ms: 0.0 })
+        Ok(Self { frame, target, pixels_per_point, time: Duration::ZERO, focused: true, dropped: Vec::new(), frame_ms: 0.0 })
     }
 
     /// egui's context of this target.
@@ -61,6 +62,11 @@ impl Headless {
     /// Whether the target has the keyboard's focus; it has at first.
     pub fn set_focused(&mut self, focused: bool) {
         self.focused = focused;
+    }
+
+    /// Drops files on the target; the next step delivers them.
+    pub fn drop_files(&mut self, files: Vec<egui::DroppedFileHandle>) {
+        self.dropped.extend(files);
     }
 
     /// Makes one frame `delta` after the last, and waits until the GPU has finished it.
@@ -82,6 +88,7 @@ impl Headless {
             time: Some(self.time.as_secs_f64()),
             predicted_dt: delta.as_secs_f32(),
             events,
+            dropped_files: std::mem::take(&mut self.dropped),
             focused: self.focused,
             ..Default::default()
         };
