@@ -1,5 +1,8 @@
 //! One test binary: linking is what costs on two cores.
 
+mod egui_painter;
+mod frame;
 mod heat;
+mod png_files;
 mod readers;
 mod shaders;

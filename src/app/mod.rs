@@ -1,1 +1,10 @@
-//! (in work)
+//! The frame, and what carries it: a window, or a texture without one.
+
+pub mod frame;
+pub mod headless;
+pub mod input;
+pub mod png;
+pub mod surface;
+pub mod window;
+
+pub use frame::{Frame, FrameGpu, FrameReport, FrameTime, Scene, Target, Waker};

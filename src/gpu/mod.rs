@@ -1,6 +1,7 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
 pub mod context;
+pub mod egui_mesh;
 pub mod egui_painter;
 pub mod graph_draw;
 pub mod heat;

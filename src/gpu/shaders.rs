@@ -39,3 +39,8 @@ pub const GRAPH_DRAW: &str = include_str!("../../shaders/graph_draw.wgsl");
 
 /// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
 pub const ALL: &[(&str, &str)] = &[("graph_forces.wgsl", GRAPH_FORCES), ("graph_draw.wgsl", GRAPH_DRAW)];
+/// Paints egui's meshes; used by `egui_painter`.
+pub const EGUI: &str = include_str!("../../shaders/egui.wgsl");
+
+/// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
+pub const ALL: &[(&str, &str)] = &[("egui.wgsl", EGUI)];

@@ -1,0 +1,188 @@
+//! The frame without a window: the same function on a texture, with time and input supplied by the caller.
+
+use std::time::{Duration, Instant};
+
+use egui::{Event, Rect, Vec2, ViewportId};
+
+use super::frame::{Frame, FrameReport, Scene, Target};
+use crate::gpu::{Gpu, GpuError};
+
+/// Time between the frames of [`Headless::settle`].
+const SETTLE_STEP: Duration = Duration::from_nanos(16_666_667);
+
+/// How long a settling frame lets threads work before it looks again.
+const BUSY_PAUSE: Duration = Duration::from_millis(2);
+
+/// A frame on an offscreen `Rgba8Unorm` texture.
+pub struct Headless {
+    frame: Frame,
+    target: Offscreen,
+    pixels_per_point: f32,
+    time: Duration,
+    focused: bool,
+    dropped: Vec<egui::DroppedFileHandle>,
+    frame_ms: f32,
+}
+
+struct Offscreen {
+    texture: wgpu::Texture,
+    /// Read-back buffer, kept between pictures: films ask for thousands.
+    staging: wgpu::Buffer,
+    row_bytes: u32,
+}
+
+impl Headless {
+    /// A target of `size_px` pixels, `pixels_per_point` of them to a point (1 on a plain display, 2 on a dense one).
+    ///
+    /// Errors when the device cannot hold a texture of that size.
+    pub fn new(gpu: &Gpu, size_px: [u32; 2], pixels_per_point: f32) -> Result<Self, GpuError> {
+        let largest = gpu.device.limits().max_texture_dimension_2d;
+        if size_px.iter().any(|side| *side == 0 || *side > largest) {
+            let [width, height] = size_px;
+            return Err(GpuError::Validation(format!("{width} x {height} pixels; give 1 to {largest} a side")));
+        }
+        if !(pixels_per_point.is_finite() && pixels_per_point > 0.0) {
+            return Err(GpuError::Validation(format!("{pixels_per_point} pixels a point; give a number above 0")));
+        }
+        let target = Offscreen::new(gpu, size_px)?;
+        let frame = Frame::new(gpu);
+        Ok(Self { frame, target, pixels_per_point, time: Duration::ZERO, focused: true, dropped: Vec::new(), frame_ms: 0.0 })
+    }
+
+    /// egui's context of this target.
+    pub fn context(&self) -> &egui::Context {
+        self.frame.context()
+    }
+
+    /// Width and height in pixels.
+    pub fn size_px(&self) -> [u32; 2] {
+        self.target.size_px()
+    }
+
+    /// Whether the target has the keyboard's focus; it has at first.
+    pub fn set_focused(&mut self, focused: bool) {
+        self.focused = focused;
+    }
+
+    /// Drops files on the target; the next step delivers them.
+    pub fn drop_files(&mut self, files: Vec<egui::DroppedFileHandle>) {
+        self.dropped.extend(files);
+    }
+
+    /// Makes one frame `delta` after the last, and waits until the GPU has finished it.
+    pub fn step(
+        &mut self,
+        gpu: &Gpu,
+        scene: &mut dyn Scene,
+        events: Vec<Event>,
+        delta: Duration,
+    ) -> Result<FrameReport, GpuError> {
+        let started = Instant::now();
+        self.time += delta;
+        let [width, height] = self.target.size_px();
+        let pixels_per_point = self.pixels_per_point * self.frame.context().zoom_factor();
+        let size_points = Vec2::new(width as f32, height as f32) / pixels_per_point;
+        let mut input = egui::RawInput {
+            screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, size_points)),
+            max_texture_side: Some(gpu.device.limits().max_texture_dimension_2d as usize),
+            time: Some(self.time.as_secs_f64()),
+            predicted_dt: delta.as_secs_f32(),
+            events,
+            dropped_files: std::mem::take(&mut self.dropped),
+            focused: self.focused,
+            ..Default::default()
+        };
+        let viewport = input.viewports.entry(ViewportId::ROOT).or_default();
+        viewport.native_pixels_per_point = Some(self.pixels_per_point);
+        viewport.focused = Some(self.focused);
+        let report = self.frame.run(gpu, scene, input, delta, &mut self.target)?;
+        gpu.wait()?;
+        self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;
+        Ok(report)
+    }
+
+    /// Steps until nothing changes any more and the scene is not busy, `max_frames` times at most. Gives the number of
+    /// frames made and whether it came to rest.
+    pub fn settle(&mut self, gpu: &Gpu, scene: &mut dyn Scene, max_frames: usize) -> Result<(usize, bool), GpuError> {
+        for frames in 1..=max_frames {
+            let report = self.step(gpu, scene, Vec::new(), SETTLE_STEP)?;
+            if scene.busy() {
+                std::thread::sleep(BUSY_PAUSE);
+            } else if !report.painted && report.repaint_after > SETTLE_STEP {
+                return Ok((frames, true));
+            }
+        }
+        Ok((max_frames, false))
+    }
+
+    /// How long the last step took from its input to the GPU having finished, in ms.
+    pub fn frame_ms(&self) -> f32 {
+        self.frame_ms
+    }
+
+    /// The picture: width * height * 4 bytes, rows from the top, without padding.
+    pub fn read_rgba(&self, gpu: &Gpu) -> Result<Vec<u8>, GpuError> {
+        let Offscreen { texture, staging, row_bytes } = &self.target;
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_texture_to_buffer(
+            texture.as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: staging,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(*row_bytes),
+                    rows_per_image: None,
+                },
+            },
+            texture.size(),
+        );
+        gpu.queue.submit([encoder.finish()]);
+        let padded = gpu.read_mapped(staging, staging.size())?;
+        let used_bytes = texture.width() as usize * 4;
+        Ok(padded.chunks_exact(*row_bytes as usize).flat_map(|row| &row[..used_bytes]).copied().collect())
+    }
+}
+
+impl Offscreen {
+    fn new(gpu: &Gpu, size_px: [u32; 2]) -> Result<Self, GpuError> {
+        let [width, height] = size_px;
+        let row_bytes = (width * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+        let (needed, allowed) = (u64::from(row_bytes) * u64::from(height), gpu.device.limits().max_buffer_size);
+        if needed > allowed {
+            return Err(GpuError::TooLarge { what: "a picture of that size", needed, allowed });
+        }
+        let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("offscreen"),
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba8Unorm,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("offscreen read-back"),
+            size: needed,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Ok(Self { texture, staging, row_bytes })
+    }
+}
+
+impl Target for Offscreen {
+    fn size_px(&self) -> [u32; 2] {
+        [self.texture.width(), self.texture.height()]
+    }
+
+    fn format(&self) -> wgpu::TextureFormat {
+        self.texture.format()
+    }
+
+    fn acquire(&mut self, _gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError> {
+        Ok(Some(self.texture.create_view(&wgpu::TextureViewDescriptor::default())))
+    }
+
+    fn present(&mut self, _gpu: &Gpu) {}
+}
