@@ -2,7 +2,9 @@
 
 mod egui_painter;
 mod frame;
+mod graph_draw;
 mod heat;
+mod layout;
 mod png_files;
 mod readers;
 mod shaders;

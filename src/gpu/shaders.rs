@@ -5,6 +5,13 @@ macro_rules! joined {
     ($($file:literal),+) => { concat!($(include_str!(concat!("../../shaders/", $file))),+) };
 }
 
+/// Paints egui's meshes; used by `egui_painter`.
+pub const EGUI: &str = include_str!("../../shaders/egui.wgsl");
+/// Nodes and edges; used by `graph_draw`.
+pub const GRAPH_DRAW: &str = include_str!("../../shaders/graph_draw.wgsl");
+/// The force layout; used by `layout`.
+pub const GRAPH_FORCES: &str = include_str!("../../shaders/graph_forces.wgsl");
+
 /// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
 pub const ALL: &[(&str, &str)] = &[
     ("heat_count.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_walk.wgsl", "heat_count.wgsl")),
@@ -26,21 +33,12 @@ pub const ALL: &[(&str, &str)] = &[
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
     ("heat_spread.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_spread.wgsl")),
+    ("egui.wgsl", EGUI),
+    ("graph_draw.wgsl", GRAPH_DRAW),
+    ("graph_forces.wgsl", GRAPH_FORCES),
 ];
 
 /// The source of the module called `name`; empty, and so refused by the device, if there is none.
 pub fn source(name: &str) -> &'static str {
     ALL.iter().find(|(file, _)| *file == name).map_or("", |(_, source)| source)
 }
-/// The force layout; used by `layout`.
-pub const GRAPH_FORCES: &str = include_str!("../../shaders/graph_forces.wgsl");
-/// Nodes and edges; used by `graph_draw`.
-pub const GRAPH_DRAW: &str = include_str!("../../shaders/graph_draw.wgsl");
-
-/// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
-pub const ALL: &[(&str, &str)] = &[("graph_forces.wgsl", GRAPH_FORCES), ("graph_draw.wgsl", GRAPH_DRAW)];
-/// Paints egui's meshes; used by `egui_painter`.
-pub const EGUI: &str = include_str!("../../shaders/egui.wgsl");
-
-/// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
-pub const ALL: &[(&str, &str)] = &[("egui.wgsl", EGUI)];
