@@ -1,5 +1,6 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod filter;
 pub mod heat;
 pub mod info;
 pub mod layout;
@@ -7,3 +8,4 @@ mod layout_block;
 mod layout_blocks;
 pub mod layout_fdg;
 pub mod layout_start;
+pub mod links;

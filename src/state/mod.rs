@@ -1,1 +1,262 @@
-//! (in work)
+//! What the person sees and chose: pure data, changed by [`apply`](AppState::apply) alone. Knows no GPU and no UI.
+
+pub mod action;
+mod apply;
+pub mod camera;
+pub mod document;
+pub mod reference;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::analysis::filter::Filter;
+use crate::analysis::links::{Item, Links};
+use crate::trace::tracks::Order;
+use crate::trace::{Phase, Track};
+
+pub use action::{
+    Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, PaletteChoice, ScaleChoice, Stride, Theme,
+    View, ZoomTarget,
+};
+pub use apply::Effect;
+use camera::{GraphCamera, Motion, Moving, Span};
+pub use document::Document;
+
+/// Places that `back` remembers.
+const HISTORY_LENGTH: usize = 200;
+
+/// Points of the screen that count as the whole view where a script or a key moves the graph by a fraction of it: the
+/// state does not know how large the panel is.
+pub const GRAPH_PAN_POINTS: f32 = 800.0;
+
+/// Everything that a frame shows, but for what egui keeps of its widgets.
+pub struct AppState {
+    pub document: Option<Arc<Document>>,
+    pub selection: Option<Item>,
+    /// What the selection means to each view; kept in step with it.
+    pub links: Links,
+    /// What the cursor is on in some view.
+    pub hover: Option<Item>,
+    pub phase: Option<Phase>,
+    pub filter: Filter,
+    pub pass: Option<u32>,
+    pub graph: GraphState,
+    pub heat: HeatState,
+    /// Part of the run's time that the timeline shows, in ns.
+    pub timeline: Moving<Span>,
+    pub view: View,
+    pub full_screen: Option<View>,
+    pub theme: Theme,
+    pub keys_shown: bool,
+    pub playback: Playback,
+    back: Vec<Look>,
+    forward: Vec<Look>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphState {
+    /// Which of the run's graphs.
+    pub graph: u32,
+    /// The layer whose subgraph is shown; `None` is the whole graph.
+    pub layer: Option<u32>,
+    /// Layers shown as one node.
+    pub folded: BTreeSet<u32>,
+    pub camera: Moving<GraphCamera>,
+    /// A camera movement that waits for the view, which alone knows where nodes lie.
+    pub request: Option<(GraphGoal, Motion)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum GraphGoal {
+    Everything,
+    /// Nodes of the shown graph.
+    Nodes(Vec<u32>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatState {
+    pub measure: MeasureChoice,
+    pub aggregate: AggregateChoice,
+    pub direction: DirectionChoice,
+    pub order: Order,
+    pub palette: PaletteChoice,
+    pub scale: ScaleChoice,
+    /// Bytes that each track shows.
+    pub bytes: [Moving<Span>; 2],
+    /// Ops that both tracks show.
+    pub ops: Moving<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Playback {
+    pub playing: bool,
+    pub ops_per_second: f64,
+    /// Ops that are due, in fractions.
+    due: f64,
+}
+
+/// A place in the history.
+#[derive(Debug, Clone, PartialEq)]
+struct Look {
+    selection: Option<Item>,
+    pass: Option<u32>,
+    graph: u32,
+    layer: Option<u32>,
+    camera: GraphCamera,
+    bytes: [Span; 2],
+    ops: Span,
+    view: View,
+}
+
+impl Default for AppState {
+    fn default() -> Self {
+        let whole = Moving::at(Span::new(0.0, 1.0));
+        Self {
+            document: None,
+            selection: None,
+            links: Links::default(),
+            hover: None,
+            phase: None,
+            filter: Filter::default(),
+            pass: None,
+            graph: GraphState {
+                graph: 0,
+                layer: None,
+                folded: BTreeSet::new(),
+                camera: Moving::at(GraphCamera { center: [0.0, 0.0], scale: 1.0 }),
+                request: Some((GraphGoal::Everything, Motion::default())),
+            },
+            heat: HeatState {
+                measure: MeasureChoice::default(),
+                aggregate: AggregateChoice::default(),
+                direction: DirectionChoice::default(),
+                order: Order::default(),
+                palette: PaletteChoice::default(),
+                scale: ScaleChoice::default(),
+                bytes: [whole; 2],
+                ops: whole,
+            },
+            timeline: whole,
+            view: View::Graph,
+            full_screen: None,
+            theme: Theme::default(),
+            keys_shown: false,
+            playback: Playback::default(),
+            back: Vec::new(),
+            forward: Vec::new(),
+        }
+    }
+}
+
+impl AppState {
+    /// Bytes of a track in the chosen order.
+    pub fn track_bytes(&self, track: Track) -> u64 {
+        self.document.as_ref().map_or(0, |d| d.layouts(self.heat.order)[track as usize].bytes)
+    }
+
+    pub fn op_count(&self) -> usize {
+        self.document.as_ref().map_or(0, |d| d.trace.op_count())
+    }
+
+    pub fn can_go_back(&self) -> bool {
+        !self.back.is_empty()
+    }
+
+    pub fn can_go_forward(&self) -> bool {
+        !self.forward.is_empty()
+    }
+
+    /// Moves cameras and playback on; true while something moves.
+    pub fn advance(&mut self, delta_ms: f64) -> bool {
+        self.graph.camera.advance(delta_ms);
+        self.heat.ops.advance(delta_ms);
+        self.timeline.advance(delta_ms);
+        for bytes in &mut self.heat.bytes {
+            bytes.advance(delta_ms);
+        }
+        self.advance_playback(delta_ms);
+        self.graph.camera.is_moving()
+            || self.heat.ops.is_moving()
+            || self.timeline.is_moving()
+            || self.heat.bytes.iter().any(Moving::is_moving)
+            || self.playback.playing
+    }
+
+    fn advance_playback(&mut self, delta_ms: f64) {
+        if !self.playback.playing {
+            return;
+        }
+        self.playback.due += self.playback.ops_per_second * delta_ms / 1000.0;
+        let steps = self.playback.due.floor();
+        self.playback.due -= steps;
+        let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
+        let last = self.op_count().saturating_sub(1) as f64;
+        if steps >= 1.0 {
+            self.set_selection(Some(Item::Op(at.min(last) as u32)));
+        }
+        if at >= last {
+            self.playback.playing = false;
+        }
+    }
+
+    /// The op that stepping and playing start from.
+    pub fn current_op(&self) -> Option<u32> {
+        match self.selection {
+            Some(Item::Op(op)) => Some(op),
+            _ => self.links.first_op,
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            selection: self.selection,
+            pass: self.pass,
+            graph: self.graph.graph,
+            layer: self.graph.layer,
+            camera: self.graph.camera.goal(),
+            bytes: self.heat.bytes.map(|b| b.goal()),
+            ops: self.heat.ops.goal(),
+            view: self.view,
+        }
+    }
+
+    fn remember(&mut self) {
+        let look = self.look();
+        if self.back.last() != Some(&look) {
+            self.back.push(look);
+            if self.back.len() > HISTORY_LENGTH {
+                self.back.remove(0);
+            }
+        }
+        self.forward.clear();
+    }
+
+    fn restore(&mut self, look: Look) {
+        const MOTION: Motion = Motion { duration_ms: 200.0, easing: camera::Easing::EaseInOut };
+        self.pass = look.pass;
+        self.graph.graph = look.graph;
+        self.graph.layer = look.layer;
+        self.graph.request = None;
+        self.graph.camera.go(look.camera, MOTION);
+        for (bytes, goal) in self.heat.bytes.iter_mut().zip(look.bytes) {
+            bytes.go(goal, MOTION);
+        }
+        self.heat.ops.go(look.ops, MOTION);
+        self.view = look.view;
+        self.set_selection(look.selection);
+    }
+
+    fn set_selection(&mut self, item: Option<Item>) {
+        self.selection = item;
+        self.relink();
+    }
+
+    fn relink(&mut self) {
+        self.links = match (self.selection, &self.document) {
+            (Some(item), Some(document)) => {
+                Links::of(&document.trace, item, self.graph.graph, document.layouts(self.heat.order))
+            }
+            _ => Links::default(),
+        };
+    }
+}

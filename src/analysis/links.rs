@@ -1,0 +1,158 @@
+//! What belongs to a selected item in every view: its nodes, its tensors, its ops, its bytes.
+
+use super::filter::{Filter, Region, TensorRef};
+use crate::trace::tracks::TrackLayout;
+use crate::trace::{Trace, Track, names};
+
+/// Anything that can be selected. Numbers are positions in the run's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Item {
+    Tensor(u32),
+    Op(u32),
+    Node { graph: u32, node: u32 },
+    Layer(u32),
+    Pass(u32),
+    Expert { tensor: u32, expert: u32 },
+    Region(Region),
+}
+
+/// What a selection means to each view.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Links {
+    /// Nodes of the shown graph.
+    pub nodes: Vec<u32>,
+    pub tensors: Vec<u32>,
+    /// Where the table and the timeline jump to.
+    pub first_op: Option<u32>,
+    /// Byte ranges by track, in track bytes, sorted.
+    pub bytes: [Vec<[u64; 2]>; 2],
+    /// Rows of the heatmap, where the item is bound to some.
+    pub ops: Option<[u32; 2]>,
+    /// The table's filter that shows what touched it, where there is one.
+    pub filter: Option<Filter>,
+}
+
+impl Links {
+    /// `graph` is the shown graph, `layouts` the tracks as shown.
+    pub fn of(trace: &Trace, item: Item, graph: u32, layouts: [&TrackLayout; 2]) -> Self {
+        let mut links = Self::default();
+        let nodes = || (0_u32..).zip(trace.graphs.get(graph as usize).map_or(&[][..], |g| &g.nodes));
+        let tensor_name = |t: u32| trace.tensors.get(t as usize).map_or("", |t| t.name.as_str());
+        match item {
+            Item::Tensor(tensor) | Item::Expert { tensor, .. } => {
+                links.tensors.push(tensor);
+                let name = tensor_name(tensor);
+                links.nodes = nodes().filter(|(_, n)| n.name.trim() == name.trim()).map(|(i, _)| i).collect();
+                links.filter = Some(Filter { touches: Some(TensorRef::Number(tensor)), ..Filter::default() });
+                links.first_op = first_touching(trace, &[tensor]);
+                match item {
+                    Item::Expert { expert, .. } => {
+                        let slice = trace.tensors.get(tensor as usize).and_then(|t| t.slice_bytes());
+                        links.add_bytes(trace, layouts, tensor, slice.map(|s| (s.saturating_mul(u64::from(expert)), s)));
+                    }
+                    _ => links.add_bytes(trace, layouts, tensor, None),
+                }
+            }
+            Item::Op(op) => {
+                links.first_op = Some(op);
+                links.ops = Some([op, op + 1]);
+                let index = op as usize;
+                if trace.pass_of(index).and_then(|p| p.graph) == Some(graph) {
+                    links.nodes.extend(trace.ops.node.get(index));
+                }
+                links.tensors.extend(trace.ops.destination.get(index));
+                for access in trace.accesses_of(index) {
+                    let range = trace.accesses.range[access] as usize;
+                    let Some(&tensor) = trace.ranges.tensor.get(range) else { continue };
+                    if !links.tensors.contains(&tensor) {
+                        links.tensors.push(tensor);
+                    }
+                    links.add_bytes(trace, layouts, tensor, Some((trace.ranges.offset[range], trace.ranges.length[range])));
+                }
+            }
+            Item::Node { graph: of, node } => {
+                if of == graph {
+                    links.nodes.push(node);
+                }
+                let name = trace.graphs.get(of as usize).and_then(|g| g.nodes.get(node as usize)).map_or("", |n| &n.name);
+                // A view's own name stands for no memory of its own; the tensor under it does.
+                let named = |wanted: &str| -> Vec<u32> {
+                    (0_u32..).zip(&trace.tensors).filter(|(_, t)| t.name.trim() == wanted).map(|(i, _)| i).collect()
+                };
+                links.tensors = named(name.trim());
+                if links.tensors.is_empty() {
+                    links.tensors = named(names::without_suffixes(name));
+                }
+                let runs = |op: &usize| trace.ops.node.get(*op) == Some(node) && trace.pass_of(*op).and_then(|p| p.graph) == Some(of);
+                links.first_op = (0..trace.op_count()).find(runs).map(|op| op as u32);
+                links.first_op = links.first_op.or_else(|| first_touching(trace, &links.tensors));
+                for tensor in links.tensors.clone() {
+                    links.add_bytes(trace, layouts, tensor, None);
+                }
+                links.filter = Some(Filter { touches: Some(TensorRef::Name(name.to_owned())), ..Filter::default() });
+            }
+            Item::Layer(layer) => {
+                links.nodes = nodes().filter(|(_, n)| n.layer == Some(layer)).map(|(i, _)| i).collect();
+                links.tensors =
+                    (0_u32..).zip(&trace.tensors).filter(|(_, t)| t.layer == Some(layer)).map(|(i, _)| i).collect();
+                links.first_op =
+                    (0..trace.op_count()).find(|&op| trace.ops.layer.get(op) == Some(layer)).map(|op| op as u32);
+                for tensor in links.tensors.clone() {
+                    links.add_bytes(trace, layouts, tensor, None);
+                }
+                links.filter = Some(Filter { layer: Some(layer), ..Filter::default() });
+            }
+            Item::Pass(pass) => {
+                if let Some(p) = trace.passes.get(pass as usize) {
+                    links.first_op = Some(p.first_op);
+                    links.ops = Some([p.first_op, p.first_op.saturating_add(p.ops)]);
+                }
+                links.filter = Some(Filter { pass: Some(pass), ..Filter::default() });
+            }
+            Item::Region(region) => {
+                let layout = layouts[region.track as usize];
+                let touches = |t: &u32| {
+                    let start = layout.bases[*t as usize];
+                    let end = start.saturating_add(trace.tensors[*t as usize].bytes);
+                    start < region.bytes[1] && end > region.bytes[0]
+                };
+                links.tensors = layout.by_base.iter().copied().filter(touches).collect();
+                links.bytes[region.track as usize].push(region.bytes);
+                links.ops = Some(region.ops);
+                links.first_op = Some(region.ops[0]);
+                links.filter = Some(Filter { region: Some(region), ..Filter::default() });
+            }
+        }
+        for ranges in &mut links.bytes {
+            ranges.sort_unstable();
+            ranges.dedup();
+        }
+        links
+    }
+
+    /// The whole tensor, or `part` (offset, length) of it.
+    fn add_bytes(&mut self, trace: &Trace, layouts: [&TrackLayout; 2], tensor: u32, part: Option<(u64, u64)>) {
+        let Some(t) = trace.tensors.get(tensor as usize).filter(|t| t.home.is_some()) else { return };
+        let base = layouts[t.track as usize].bases[tensor as usize];
+        let (offset, length) = part.unwrap_or((0, t.bytes));
+        let start = base.saturating_add(offset);
+        if length > 0 {
+            self.bytes[t.track as usize].push([start, start.saturating_add(length)]);
+        }
+    }
+
+    /// First and last byte on a track.
+    pub fn span(&self, track: Track) -> Option<[u64; 2]> {
+        let ranges = &self.bytes[track as usize];
+        let end = ranges.iter().map(|r| r[1]).max()?;
+        Some([ranges.first()?[0], end])
+    }
+}
+
+/// The first op that touches one of `tensors`.
+fn first_touching(trace: &Trace, tensors: &[u32]) -> Option<u32> {
+    let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|t| tensors.contains(t)).collect();
+    let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
+    let access = trace.accesses.range.iter().position(touches)?;
+    Some(trace.op_of_access(access) as u32)
+}

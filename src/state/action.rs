@@ -1,0 +1,275 @@
+//! Everything a person can do, as values: menus, keys, palette, scripts and tests use the same ones.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::camera::Motion;
+use crate::analysis::filter::{Filter, Region, TensorRef};
+use crate::trace::tracks::Order;
+use crate::trace::{Phase, Track};
+
+/// A panel of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum View {
+    Graph,
+    Heatmap,
+    Timeline,
+    Table,
+    Health,
+    Inspector,
+}
+
+impl View {
+    pub const ALL: [Self; 6] =
+        [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Graph => "Graph",
+            Self::Heatmap => "Heatmap",
+            Self::Timeline => "Timeline",
+            Self::Table => "Ops",
+            Self::Health => "Health",
+            Self::Inspector => "Inspector",
+        }
+    }
+}
+
+/// Something to select, by the names and numbers that people know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemRef {
+    Tensor(TensorRef),
+    Op(u32),
+    /// A node of the shown graph, by id, label or name.
+    Node(String),
+    Layer(u32),
+    Pass(u32),
+    Expert {
+        tensor: TensorRef,
+        expert: u32,
+    },
+    Region(Region),
+}
+
+/// Where a camera goes: a tensor, layer or op, a rectangle of the heatmap, or a node of the graph.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoomTarget {
+    Tensor(TensorRef),
+    Layer(u32),
+    Op(u32),
+    Pass(u32),
+    Node(String),
+    /// Bytes of a track and, if given, ops; both ends as in a Rust range.
+    Range {
+        track: Track,
+        bytes: [u64; 2],
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ops: Option<[u32; 2]>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stride {
+    Op,
+    Layer,
+    Pass,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeasureChoice {
+    #[default]
+    Accesses,
+    Bytes,
+    Logged,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AggregateChoice {
+    #[default]
+    Sum,
+    Max,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DirectionChoice {
+    #[default]
+    Both,
+    Read,
+    Write,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaletteChoice {
+    #[default]
+    Heat,
+    Viridis,
+    Cividis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScaleChoice {
+    Linear,
+    #[default]
+    Logarithmic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    #[default]
+    Dark,
+    Light,
+}
+
+/// One thing done. In scripts one JSON object a line, with the name in `action`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    Select {
+        item: Option<ItemRef>,
+    },
+    ZoomTo {
+        target: ZoomTarget,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    Pan {
+        view: View,
+        dx: f64,
+        dy: f64,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    Zoom {
+        view: View,
+        factor: f64,
+        #[serde(default = "middle")]
+        x: f64,
+        #[serde(default = "middle")]
+        y: f64,
+        /// Track of the heatmap; both if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        track: Option<Track>,
+        #[serde(default, skip_serializing_if = "Axes::is_both")]
+        axes: Axes,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    LookAt {
+        center: [f32; 2],
+        scale: f32,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    Fit {
+        view: View,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    SetView {
+        view: View,
+    },
+    SetLayer {
+        layer: Option<u32>,
+    },
+    SetGraph {
+        graph: u32,
+    },
+    SetPass {
+        pass: u32,
+    },
+    SetPhase {
+        phase: Option<Phase>,
+    },
+    SetMeasure {
+        measure: MeasureChoice,
+    },
+    SetAggregate {
+        aggregate: AggregateChoice,
+    },
+    SetDirection {
+        direction: DirectionChoice,
+    },
+    SetOrder {
+        order: Order,
+    },
+    SetPalette {
+        palette: PaletteChoice,
+    },
+    SetScale {
+        scale: ScaleChoice,
+    },
+    SetFilter {
+        filter: Filter,
+    },
+    Fold {
+        layer: Option<u32>,
+    },
+    Unfold {
+        layer: Option<u32>,
+    },
+    Play {
+        #[serde(default = "default_speed")]
+        ops_per_second: f64,
+    },
+    Pause,
+    Step {
+        by: Stride,
+        #[serde(default)]
+        back: bool,
+    },
+    FullScreen {
+        view: Option<View>,
+    },
+    SetTheme {
+        theme: Theme,
+    },
+    Back,
+    Forward,
+    ShowKeys {
+        shown: bool,
+    },
+    Open {
+        path: PathBuf,
+    },
+    CancelLoading,
+    Quit,
+    Wait {
+        frames: u32,
+    },
+}
+
+/// The axes of the heatmap that a zoom changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Axes {
+    #[default]
+    Both,
+    Bytes,
+    Ops,
+}
+
+impl Axes {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_both(&self) -> bool {
+        *self == Self::Both
+    }
+}
+
+fn middle() -> f64 {
+    0.5
+}
+
+fn default_speed() -> f64 {
+    30.0
+}

@@ -1,0 +1,406 @@
+//! The one place where an Action changes the state.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::action::{Action, Axes, ItemRef, Stride, View, ZoomTarget};
+use super::camera::{GraphCamera, Motion, Span};
+use super::{AppState, Document, GraphGoal};
+use crate::analysis::filter::Region;
+use crate::analysis::links::Item;
+use crate::trace::Track;
+
+/// What an Action asks of whoever owns the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Open(PathBuf),
+    CancelLoading,
+    Quit,
+    /// A script's wait, in frames.
+    Wait(u32),
+    /// What an Action named is not in the run.
+    NotFound(String),
+}
+
+/// The camera never shows less than this.
+const LEAST_BYTES: f64 = 8.0;
+const LEAST_OPS: f64 = 4.0;
+const LEAST_NS: f64 = 100.0;
+/// Space left around what a camera goes to, as a share of its extent.
+const MARGIN: f64 = 0.05;
+
+impl AppState {
+    /// Shows another run, or more of the one that is being read: what was chosen stays where it still fits.
+    pub fn set_document(&mut self, document: Arc<Document>) {
+        let same_run = self.document.as_ref().is_some_and(|old| old.path == document.path && !old.complete);
+        if !same_run {
+            *self = Self { theme: self.theme, heat: self.heat.clone(), view: self.view, ..Self::default() };
+        }
+        let old_selection = self.selection;
+        self.document = Some(document);
+        // Numbers of a part of a run may name other things in the whole.
+        self.set_selection(old_selection.filter(|item| matches!(item, Item::Op(_) | Item::Pass(_) | Item::Layer(_))));
+        self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+        self.fit(View::Heatmap, Motion::default());
+        self.fit(View::Timeline, Motion::default());
+    }
+
+    /// Does `action`; the effects are for the caller to carry out.
+    pub fn apply(&mut self, action: &Action) -> Vec<Effect> {
+        match self.change(action) {
+            Ok(effect) => effect.into_iter().collect(),
+            Err(missing) => vec![Effect::NotFound(missing)],
+        }
+    }
+
+    fn change(&mut self, action: &Action) -> Result<Option<Effect>, String> {
+        match action {
+            Action::Select { item } => {
+                let item = item.as_ref().map(|item| self.find(item)).transpose()?;
+                if item != self.selection {
+                    self.remember();
+                    self.set_selection(item);
+                }
+            }
+            Action::ZoomTo { target, motion } => {
+                self.remember();
+                self.zoom_to(target, *motion)?;
+            }
+            Action::Pan { view, dx, dy, motion } => self.pan(*view, *dx, *dy, *motion),
+            Action::Zoom { view, factor, x, y, track, axes, motion } => {
+                if factor.is_finite() && *factor > 0.0 {
+                    self.zoom(*view, *factor, [*x, *y], *track, *axes, *motion);
+                }
+            }
+            Action::LookAt { center, scale, motion } => {
+                if scale.is_finite() && *scale > 0.0 && center.iter().all(|c| c.is_finite()) {
+                    self.graph.request = None;
+                    self.graph.camera.go(GraphCamera { center: *center, scale: *scale }, *motion);
+                }
+            }
+            Action::Fit { view, motion } => self.fit(*view, *motion),
+            Action::SetView { view } => {
+                self.view = *view;
+                if self.full_screen.is_some() {
+                    self.full_screen = Some(*view);
+                }
+            }
+            Action::SetLayer { layer } => self.set_layer(*layer)?,
+            Action::SetGraph { graph } => {
+                let count = self.document.as_ref().map_or(0, |d| d.trace.graphs.len());
+                if *graph as usize >= count {
+                    return Err(format!("graph {graph}"));
+                }
+                self.remember();
+                self.show_graph(*graph);
+                self.relink();
+            }
+            Action::SetPass { pass } => self.set_pass(*pass)?,
+            Action::SetPhase { phase } => self.phase = *phase,
+            Action::SetMeasure { measure } => self.heat.measure = *measure,
+            Action::SetAggregate { aggregate } => self.heat.aggregate = *aggregate,
+            Action::SetDirection { direction } => self.heat.direction = *direction,
+            Action::SetOrder { order } => {
+                if self.heat.order != *order {
+                    self.heat.order = *order;
+                    // Bytes of the other order are other tensors: show all, then what was selected stands out.
+                    let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
+                    self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());
+                    self.relink();
+                }
+            }
+            Action::SetPalette { palette } => self.heat.palette = *palette,
+            Action::SetScale { scale } => self.heat.scale = *scale,
+            Action::SetFilter { filter } => self.filter = filter.clone(),
+            Action::Fold { layer } => {
+                let layers = self.shown_layers();
+                self.graph.folded.extend(layer.map_or(0..layers, |l| l..(l + 1).min(layers)));
+                self.graph.layer = None;
+                self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            }
+            Action::Unfold { layer } => {
+                match layer {
+                    Some(layer) => {
+                        self.graph.folded.remove(layer);
+                    }
+                    None => self.graph.folded.clear(),
+                }
+                self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            }
+            Action::Play { ops_per_second } => {
+                self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
+                self.playback.ops_per_second = *ops_per_second;
+            }
+            Action::Pause => self.playback.playing = false,
+            Action::Step { by, back } => self.step(*by, *back)?,
+            Action::FullScreen { view } => {
+                self.full_screen = *view;
+                self.view = view.unwrap_or(self.view);
+            }
+            Action::SetTheme { theme } => self.theme = *theme,
+            Action::Back => {
+                if let Some(look) = self.back.pop() {
+                    self.forward.push(self.look());
+                    self.restore(look);
+                }
+            }
+            Action::Forward => {
+                if let Some(look) = self.forward.pop() {
+                    self.back.push(self.look());
+                    self.restore(look);
+                }
+            }
+            Action::ShowKeys { shown } => self.keys_shown = *shown,
+            Action::Open { path } => return Ok(Some(Effect::Open(path.clone()))),
+            Action::CancelLoading => return Ok(Some(Effect::CancelLoading)),
+            Action::Quit => return Ok(Some(Effect::Quit)),
+            Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
+        }
+        Ok(None)
+    }
+
+    /// The item that is meant, if the run has it.
+    fn find(&self, item: &ItemRef) -> Result<Item, String> {
+        let document = self.document.as_ref().ok_or("a run")?;
+        let trace = &document.trace;
+        let tensor = |wanted: &crate::analysis::filter::TensorRef| {
+            wanted.resolve(trace).next().ok_or_else(|| format!("tensor {}", serde_json::json!(wanted)))
+        };
+        let within = |index: u32, count: usize, what: &str| match (index as usize) < count {
+            true => Ok(index),
+            false => Err(format!("{what} {index}")),
+        };
+        Ok(match item {
+            ItemRef::Tensor(wanted) => Item::Tensor(tensor(wanted)?),
+            ItemRef::Op(op) => Item::Op(within(*op, trace.op_count(), "op")?),
+            ItemRef::Node(name) => Item::Node { graph: self.graph.graph, node: self.find_node(name)? },
+            ItemRef::Layer(layer) => Item::Layer(within(*layer, self.shown_layers() as usize, "layer")?),
+            ItemRef::Pass(pass) => Item::Pass(within(*pass, trace.passes.len(), "pass")?),
+            ItemRef::Expert { tensor: wanted, expert } => {
+                let tensor = tensor(wanted)?;
+                let experts = trace.tensors[tensor as usize].experts.unwrap_or(0);
+                Item::Expert { tensor, expert: within(*expert, experts as usize, "expert")? }
+            }
+            ItemRef::Region(region) => {
+                let Region { track, mut bytes, mut ops } = *region;
+                bytes.sort_unstable();
+                ops.sort_unstable();
+                Item::Region(Region { track, bytes, ops })
+            }
+        })
+    }
+
+    fn find_node(&self, name: &str) -> Result<u32, String> {
+        let graph = self.document.as_ref().and_then(|d| d.trace.graphs.get(self.graph.graph as usize));
+        let nodes = graph.map_or(&[][..], |g| &g.nodes);
+        let by = |f: fn(&crate::trace::GraphNode) -> &str| nodes.iter().position(|n| f(n) == name);
+        let found = by(|n| &n.id).or_else(|| by(|n| &n.name)).or_else(|| by(|n| &n.label));
+        found.map(|i| i as u32).ok_or_else(|| format!("node {name}"))
+    }
+
+    /// Layers of the shown graph.
+    pub fn shown_layers(&self) -> u32 {
+        let graph = self.document.as_ref().and_then(|d| d.trace.graphs.get(self.graph.graph as usize));
+        graph.map_or(0, |g| g.layers())
+    }
+
+    fn show_graph(&mut self, graph: u32) {
+        if self.graph.graph != graph {
+            self.graph.graph = graph;
+            self.graph.layer = self.graph.layer.filter(|&l| l < self.shown_layers());
+            self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+        }
+    }
+
+    fn set_layer(&mut self, layer: Option<u32>) -> Result<(), String> {
+        if let Some(layer) = layer.filter(|&l| l >= self.shown_layers()) {
+            return Err(format!("layer {layer}"));
+        }
+        if self.graph.layer != layer {
+            self.remember();
+            self.graph.layer = layer;
+            self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            self.set_selection(layer.map(Item::Layer));
+        }
+        Ok(())
+    }
+
+    fn set_pass(&mut self, pass: u32) -> Result<(), String> {
+        let found = self.document.as_ref().and_then(|d| d.trace.passes.get(pass as usize)).cloned();
+        let found = found.ok_or_else(|| format!("pass {pass}"))?;
+        self.remember();
+        self.pass = Some(pass);
+        if let Some(graph) = found.graph {
+            self.show_graph(graph);
+        }
+        self.set_selection(Some(Item::Pass(pass)));
+        Ok(())
+    }
+
+    fn step(&mut self, by: Stride, back: bool) -> Result<(), String> {
+        let moved = |at: Option<u32>, count: usize| -> Option<u32> {
+            let last = u32::try_from(count).ok()?.checked_sub(1)?;
+            Some(match (at, back) {
+                (None, false) => 0,
+                (None, true) => last,
+                (Some(at), false) => (at + 1).min(last),
+                (Some(at), true) => at.saturating_sub(1),
+            })
+        };
+        match by {
+            Stride::Op => {
+                if let Some(op) = moved(self.current_op(), self.op_count()) {
+                    self.remember();
+                    self.set_selection(Some(Item::Op(op)));
+                }
+            }
+            Stride::Layer => {
+                if let Some(layer) = moved(self.graph.layer, self.shown_layers() as usize) {
+                    self.set_layer(Some(layer))?;
+                }
+            }
+            Stride::Pass => {
+                let passes = self.document.as_ref().map_or(0, |d| d.trace.passes.len());
+                if let Some(pass) = moved(self.pass, passes) {
+                    self.set_pass(pass)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn zoom_to(&mut self, target: &ZoomTarget, motion: Motion) -> Result<(), String> {
+        let item = match target {
+            ZoomTarget::Tensor(tensor) => self.find(&ItemRef::Tensor(tensor.clone()))?,
+            ZoomTarget::Layer(layer) => self.find(&ItemRef::Layer(*layer))?,
+            ZoomTarget::Op(op) => self.find(&ItemRef::Op(*op))?,
+            ZoomTarget::Pass(pass) => self.find(&ItemRef::Pass(*pass))?,
+            ZoomTarget::Node(name) => {
+                let node = self.find_node(name)?;
+                self.graph.request = Some((GraphGoal::Nodes(vec![node]), motion));
+                return Ok(());
+            }
+            ZoomTarget::Range { track, bytes, ops } => {
+                self.show_bytes(*track, *bytes, motion);
+                if let Some(ops) = ops {
+                    self.show_ops(*ops, motion);
+                }
+                return Ok(());
+            }
+        };
+        let Some(document) = self.document.clone() else { return Ok(()) };
+        let links = crate::analysis::links::Links::of(
+            &document.trace,
+            item,
+            self.graph.graph,
+            document.layouts(self.heat.order),
+        );
+        for track in Track::ALL {
+            if let Some(bytes) = links.span(track) {
+                self.show_bytes(track, bytes, motion);
+            }
+        }
+        if let Some(ops) = links.ops {
+            self.show_ops(ops, motion);
+        }
+        if !links.nodes.is_empty() {
+            self.graph.request = Some((GraphGoal::Nodes(links.nodes), motion));
+        }
+        Ok(())
+    }
+
+    fn show_bytes(&mut self, track: Track, bytes: [u64; 2], motion: Motion) {
+        let extent = self.track_bytes(track) as f64;
+        let span = with_margin(bytes[0] as f64, bytes[1] as f64).within(extent, LEAST_BYTES);
+        self.heat.bytes[track as usize].go(span, motion);
+    }
+
+    fn show_ops(&mut self, ops: [u32; 2], motion: Motion) {
+        let span = with_margin(f64::from(ops[0]), f64::from(ops[1])).within(self.op_count() as f64, LEAST_OPS);
+        self.heat.ops.go(span, motion);
+    }
+
+    fn fit(&mut self, view: View, motion: Motion) {
+        match view {
+            View::Graph => self.graph.request = Some((GraphGoal::Everything, motion)),
+            View::Heatmap => {
+                for track in Track::ALL {
+                    let whole = Span::new(0.0, (self.track_bytes(track) as f64).max(LEAST_BYTES));
+                    self.heat.bytes[track as usize].go(whole, motion);
+                }
+                let ops = Span::new(0.0, (self.op_count() as f64).max(LEAST_OPS));
+                self.heat.ops.go(ops, motion);
+            }
+            View::Timeline => {
+                let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
+                self.timeline.go(Span::new(0.0, run.max(LEAST_NS)), motion);
+            }
+            View::Table | View::Health | View::Inspector => {}
+        }
+    }
+
+    fn pan(&mut self, view: View, dx: f64, dy: f64, motion: Motion) {
+        let moved = |span: Span, by: f64, extent: f64, least: f64| {
+            let by = by * span.len();
+            Span::new(span.start + by, span.end + by).within(extent, least)
+        };
+        match view {
+            View::Graph => {
+                let camera = self.graph.camera.goal();
+                let units = super::GRAPH_PAN_POINTS / camera.scale;
+                let center = [camera.center[0] + dx as f32 * units, camera.center[1] + dy as f32 * units];
+                self.graph.request = None;
+                self.graph.camera.go(GraphCamera { center, ..camera }, motion);
+            }
+            View::Heatmap => {
+                for track in Track::ALL {
+                    let extent = self.track_bytes(track) as f64;
+                    let bytes = &mut self.heat.bytes[track as usize];
+                    bytes.go(moved(bytes.goal(), dx, extent, LEAST_BYTES), motion);
+                }
+                let ops = moved(self.heat.ops.goal(), dy, self.op_count() as f64, LEAST_OPS);
+                self.heat.ops.go(ops, motion);
+            }
+            View::Timeline => {
+                let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
+                self.timeline.go(moved(self.timeline.goal(), dx, run, LEAST_NS), motion);
+            }
+            View::Table | View::Health | View::Inspector => {}
+        }
+    }
+
+    fn zoom(&mut self, view: View, factor: f64, at: [f64; 2], track: Option<Track>, axes: Axes, motion: Motion) {
+        match view {
+            View::Graph => {
+                let camera = self.graph.camera.goal();
+                let scale = (f64::from(camera.scale) * factor).clamp(1e-3, 1e4) as f32;
+                let points = super::GRAPH_PAN_POINTS;
+                let shift = |at: f64| (at as f32 - 0.5) * points * (1.0 / camera.scale - 1.0 / scale);
+                let center = [camera.center[0] + shift(at[0]), camera.center[1] + shift(at[1])];
+                self.graph.request = None;
+                self.graph.camera.go(GraphCamera { center, scale }, motion);
+            }
+            View::Heatmap => {
+                for each in Track::ALL.into_iter().filter(|t| axes != Axes::Ops && track.is_none_or(|wanted| wanted == *t)) {
+                    let extent = self.track_bytes(each) as f64;
+                    let bytes = &mut self.heat.bytes[each as usize];
+                    bytes.go(bytes.goal().zoomed(factor, at[0]).within(extent, LEAST_BYTES), motion);
+                }
+                if axes != Axes::Bytes {
+                    let ops = self.heat.ops.goal().zoomed(factor, at[1]).within(self.op_count() as f64, LEAST_OPS);
+                    self.heat.ops.go(ops, motion);
+                }
+            }
+            View::Timeline => {
+                let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
+                self.timeline.go(self.timeline.goal().zoomed(factor, at[0]).within(run, LEAST_NS), motion);
+            }
+            View::Table | View::Health | View::Inspector => {}
+        }
+    }
+}
+
+fn with_margin(start: f64, end: f64) -> Span {
+    let margin = (end - start) * MARGIN;
+    Span::new(start - margin, end + margin)
+}

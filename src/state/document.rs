@@ -1,0 +1,38 @@
+//! The run that is looked at, with what is worked out from it once.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crate::trace::tracks::{HeatTables, Order, TrackLayout};
+use crate::trace::{Trace, Track};
+
+/// A run and its tracks. Cheap to share, never changed.
+pub struct Document {
+    pub path: PathBuf,
+    pub trace: Arc<Trace>,
+    /// False while this is the first part of a run that is still being read.
+    pub complete: bool,
+    pub heat_tables: HeatTables,
+    layouts: [[OnceLock<TrackLayout>; 3]; 2],
+}
+
+impl Document {
+    pub fn new(path: PathBuf, trace: Arc<Trace>, complete: bool) -> Self {
+        let heat_tables = HeatTables::new(&trace);
+        Self { path, trace, complete, heat_tables, layouts: Default::default() }
+    }
+
+    /// The track in an order, worked out when first asked for.
+    pub fn layout(&self, track: Track, order: Order) -> &TrackLayout {
+        self.layouts[track as usize][order as usize].get_or_init(|| TrackLayout::new(&self.trace, track, order))
+    }
+
+    /// Both tracks as shown: only the model file can be re-ordered, buffers reuse their bytes.
+    pub fn layouts(&self, order: Order) -> [&TrackLayout; 2] {
+        [self.layout(Track::Disk, order), self.layout(Track::Buffer, Order::File)]
+    }
+
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+}

@@ -1,0 +1,382 @@
+//! The reference of all Actions: what each does, its fields, its keys. Menus, `?` and `actions` are made from it.
+
+use serde::Serialize;
+
+use super::action::*;
+use super::camera::Motion;
+use crate::analysis::filter::Filter;
+use crate::trace::tracks::Order;
+
+/// What one Action is for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActionDoc {
+    /// Its `action` in JSON.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub fields: &'static [FieldDoc],
+    /// Every key that does it, with the Action that the key sends.
+    pub keys: Vec<KeyDoc>,
+    pub example: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct FieldDoc {
+    pub name: &'static str,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub help: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KeyDoc {
+    pub key: &'static str,
+    pub label: &'static str,
+    pub action: Action,
+}
+
+/// A thing to do that has a name of its own: an entry of a menu, with its keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    pub label: &'static str,
+    /// As people write them: `Ctrl+O`, `Shift+]`.
+    pub keys: &'static [&'static str],
+    pub menu: Menu,
+    pub action: Action,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Menu {
+    Go,
+    View,
+    Measure,
+    Play,
+    Help,
+}
+
+/// Movement that a key starts takes this long.
+const KEY_MOTION: Motion = Motion { duration_ms: 150.0, easing: super::camera::Easing::EaseOut };
+
+/// Every command, in the order of the menus.
+pub fn commands() -> Vec<Command> {
+    use Menu::{Go, Help, Measure, Play, View as Views};
+    let command = |label, keys, menu, action| Command { label, keys, menu, action };
+    let mut all = vec![
+        command("Back", &["Alt+Left"][..], Go, Action::Back),
+        command("Forward", &["Alt+Right"], Go, Action::Forward),
+        command("Next op", &["."], Go, Action::Step { by: Stride::Op, back: false }),
+        command("Previous op", &[","], Go, Action::Step { by: Stride::Op, back: true }),
+        command("Next pass", &["]"], Go, Action::Step { by: Stride::Pass, back: false }),
+        command("Previous pass", &["["], Go, Action::Step { by: Stride::Pass, back: true }),
+        command("Next layer", &["}"], Go, Action::Step { by: Stride::Layer, back: false }),
+        command("Previous layer", &["{"], Go, Action::Step { by: Stride::Layer, back: true }),
+        command("Whole graph", &["0"], Go, Action::SetLayer { layer: None }),
+        command("Clear the selection", &[], Go, Action::Select { item: None }),
+        command("Clear the filter", &["Ctrl+Backspace"], Go, Action::SetFilter { filter: Filter::default() }),
+        command("Play", &[], Play, Action::Play { ops_per_second: 30.0 }),
+        command("Pause", &[], Play, Action::Pause),
+        command("Fit the graph", &["Home"], Views, Action::Fit { view: View::Graph, motion: KEY_MOTION }),
+        command("Fit the heatmap", &["End"], Views, Action::Fit { view: View::Heatmap, motion: KEY_MOTION }),
+        command("Fold all layers", &["Ctrl+Minus"], Views, Action::Fold { layer: None }),
+        command("Unfold all layers", &["Ctrl+Plus"], Views, Action::Unfold { layer: None }),
+        command("Dark theme", &[], Views, Action::SetTheme { theme: Theme::Dark }),
+        command("Light theme", &[], Views, Action::SetTheme { theme: Theme::Light }),
+        command("Leave full screen", &[], Views, Action::FullScreen { view: None }),
+        command("Both phases", &[], Measure, Action::SetPhase { phase: None }),
+        command("Prompt only", &[], Measure, Action::SetPhase { phase: Some(crate::trace::Phase::Prompt) }),
+        command("Generation only", &[], Measure, Action::SetPhase { phase: Some(crate::trace::Phase::Generate) }),
+        command("Count accesses", &[], Measure, Action::SetMeasure { measure: MeasureChoice::Accesses }),
+        command("Count bytes touched", &[], Measure, Action::SetMeasure { measure: MeasureChoice::Bytes }),
+        command("Count bytes logged", &[], Measure, Action::SetMeasure { measure: MeasureChoice::Logged }),
+        command("Sum over ops", &[], Measure, Action::SetAggregate { aggregate: AggregateChoice::Sum }),
+        command("Largest of one op", &[], Measure, Action::SetAggregate { aggregate: AggregateChoice::Max }),
+        command("Reads and writes", &[], Measure, Action::SetDirection { direction: DirectionChoice::Both }),
+        command("Reads only", &[], Measure, Action::SetDirection { direction: DirectionChoice::Read }),
+        command("Writes only", &[], Measure, Action::SetDirection { direction: DirectionChoice::Write }),
+        command("File order", &[], Measure, Action::SetOrder { order: Order::File }),
+        command("Layer order", &[], Measure, Action::SetOrder { order: Order::Layer }),
+        command("Hottest first", &[], Measure, Action::SetOrder { order: Order::Heat }),
+        command("Colours: blue to red", &[], Measure, Action::SetPalette { palette: PaletteChoice::Heat }),
+        command("Colours: viridis", &[], Measure, Action::SetPalette { palette: PaletteChoice::Viridis }),
+        command("Colours: cividis", &[], Measure, Action::SetPalette { palette: PaletteChoice::Cividis }),
+        command("Linear scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Linear }),
+        command("Logarithmic scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Logarithmic }),
+        command("Keys", &["?"], Help, Action::ShowKeys { shown: true }),
+        command("Quit", &["Ctrl+Q"], Help, Action::Quit),
+    ];
+    const DIGITS: [&[&str]; 6] = [&["1"], &["2"], &["3"], &["4"], &["5"], &["6"]];
+    const SHOW: [&str; 6] =
+        ["Show the graph", "Show the heatmap", "Show the timeline", "Show the ops", "Show health", "Show the inspector"];
+    for ((view, keys), label) in View::ALL.into_iter().zip(DIGITS).zip(SHOW) {
+        all.push(command(label, keys, Views, Action::SetView { view }));
+    }
+    all
+}
+
+/// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
+pub const CONTEXT_KEYS: [(&str, &str); 9] = [
+    ("Space", "play or pause"),
+    ("F", "full screen of the panel under the cursor; again or Esc: back"),
+    ("Esc", "leave full screen, close what is open, then clear the selection"),
+    ("/", "search: type into the filter of the ops"),
+    ("Arrows, WASD", "move what is under the cursor"),
+    ("+ and -", "zoom what is under the cursor"),
+    ("Wheel", "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists"),
+    ("Drag, Shift+drag, Ctrl+drag", "move; select bytes and ops of the heatmap; zoom to a box"),
+    ("Double click", "fit"),
+];
+
+const DURATION: FieldDoc = FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
+const EASING: FieldDoc = FieldDoc {
+    name: "easing",
+    kind: "linear | ease_in | ease_out | ease_in_out",
+    help: "ease_in_out if left out",
+};
+const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector";
+
+macro_rules! fields {
+    ($($name:literal: $kind:expr, $help:literal);* $(;)?) => { &[$(FieldDoc { name: $name, kind: $kind, help: $help }),*] };
+    (camera; $($name:literal: $kind:expr, $help:literal);* $(;)?) => {
+        &[$(FieldDoc { name: $name, kind: $kind, help: $help },)* DURATION, EASING]
+    };
+}
+
+/// Every Action once, in the order of the enum.
+pub fn reference() -> Vec<ActionDoc> {
+    examples()
+        .into_iter()
+        .map(|example| {
+            let (name, help, fields) = describe(&example);
+            let keys = commands()
+                .into_iter()
+                .filter(|c| describe(&c.action).0 == name)
+                .flat_map(|c| c.keys.iter().map(move |key| KeyDoc { key, label: c.label, action: c.action.clone() }))
+                .collect();
+            ActionDoc { name, help, fields, keys, example }
+        })
+        .collect()
+}
+
+/// Name, help and fields. A new Action does not compile without.
+fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]) {
+    match action {
+        Action::Select { .. } => (
+            "select",
+            "Select an item in all views, or nothing",
+            fields! { "item": "null | {tensor: name or number} | {op: number} | {node: id or label} | {layer: number} | {pass: number} | {expert: {tensor, expert}} | {region: {track, bytes: [from, to], ops: [from, to]}}", "what to select" },
+        ),
+        Action::ZoomTo { .. } => (
+            "zoom_to",
+            "Move the camera of the heatmap or the graph to an item",
+            fields! { camera; "target": "{tensor} | {layer} | {op} | {pass} | {node} | {range: {track, bytes, ops}}", "where to" },
+        ),
+        Action::Pan { .. } => (
+            "pan",
+            "Move a view by fractions of what it shows",
+            fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline"; "dx": "number", "to the right"; "dy": "number", "down" },
+        ),
+        Action::Zoom { .. } => (
+            "zoom",
+            "Zoom a view",
+            fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline"; "factor": "number", "above 1 is closer"; "x": "number", "fraction of the view that stays in place, 0.5 if left out"; "y": "number", "the same from the top"; "track": "disk | buffer", "of the heatmap; both if left out"; "axes": "both | bytes | ops", "of the heatmap; both if left out" },
+        ),
+        Action::LookAt { .. } => (
+            "look_at",
+            "Point the graph's camera",
+            fields! { camera; "center": "[number, number]", "layout units"; "scale": "number", "points of the screen for one layout unit" },
+        ),
+        Action::Fit { .. } => (
+            "fit",
+            "Show all of a view",
+            fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline" },
+        ),
+        Action::SetView { .. } => ("set_view", "Bring a panel to the front", fields! { "view": VIEW_KIND, "which" }),
+        Action::SetLayer { .. } => (
+            "set_layer",
+            "Show the self-contained subgraph of a layer, or the whole graph",
+            fields! { "layer": "number | null", "which" },
+        ),
+        Action::SetGraph { .. } => ("set_graph", "Show another of the run's graphs", fields! { "graph": "number", "which" }),
+        Action::SetPass { .. } => {
+            ("set_pass", "Go to a pass: its graph, its rows, its ops", fields! { "pass": "number", "which" })
+        }
+        Action::SetPhase { .. } => (
+            "set_phase",
+            "Count and list one phase only, or all",
+            fields! { "phase": "prompt | generate | warmup | null", "which" },
+        ),
+        Action::SetMeasure { .. } => (
+            "set_measure",
+            "What a cell of the heatmap counts",
+            fields! { "measure": "accesses | bytes | logged", "which" },
+        ),
+        Action::SetAggregate { .. } => (
+            "set_aggregate",
+            "Whether a cell sums over its ops or shows the largest",
+            fields! { "aggregate": "sum | max", "which" },
+        ),
+        Action::SetDirection { .. } => (
+            "set_direction",
+            "Reads, writes or both in the heatmap",
+            fields! { "direction": "both | read | write", "which" },
+        ),
+        Action::SetOrder { .. } => (
+            "set_order",
+            "Order of the tensors along the DISK track",
+            fields! { "order": "file | layer | heat", "which" },
+        ),
+        Action::SetPalette { .. } => {
+            ("set_palette", "Colours of the heatmap", fields! { "palette": "heat | viridis | cividis", "which" })
+        }
+        Action::SetScale { .. } => {
+            ("set_scale", "How values spread over the colours", fields! { "scale": "linear | logarithmic", "which" })
+        }
+        Action::SetFilter { .. } => (
+            "set_filter",
+            "Which ops the table lists; an empty filter lists all",
+            fields! { "filter": "{text, kind, layer, pass, track, touches: tensor, region}, all optional", "conditions that must all hold" },
+        ),
+        Action::Fold { .. } => (
+            "fold",
+            "Show a layer of the graph as one node",
+            fields! { "layer": "number | null", "which; null is all" },
+        ),
+        Action::Unfold { .. } => (
+            "unfold",
+            "Show the nodes of a folded layer",
+            fields! { "layer": "number | null", "which; null is all" },
+        ),
+        Action::Play { .. } => (
+            "play",
+            "Walk through the ops in time",
+            fields! { "ops_per_second": "number", "30 if left out" },
+        ),
+        Action::Pause => ("pause", "Stop walking", &[]),
+        Action::Step { .. } => (
+            "step",
+            "Go to the next or previous op, layer or pass",
+            fields! { "by": "op | layer | pass", "how far"; "back": "bool", "false if left out" },
+        ),
+        Action::FullScreen { .. } => (
+            "full_screen",
+            "Give one panel the whole window, or leave that",
+            fields! { "view": "graph | heatmap | timeline | table | health | inspector | null", "which" },
+        ),
+        Action::SetTheme { .. } => ("set_theme", "Dark or light", fields! { "theme": "dark | light", "which" }),
+        Action::Back => ("back", "To what was looked at before", &[]),
+        Action::Forward => ("forward", "To what was looked at after", &[]),
+        Action::ShowKeys { .. } => ("show_keys", "Show or hide the list of keys", fields! { "shown": "bool", "which" }),
+        Action::Open { .. } => ("open", "Open another run in this window", fields! { "path": "string", "the run" }),
+        Action::CancelLoading => ("cancel_loading", "Stop reading the run that is being opened", &[]),
+        Action::Quit => ("quit", "Close the window", &[]),
+        Action::Wait { .. } => {
+            ("wait", "In scripts: let frames pass before the next action", fields! { "frames": "number", "how many" })
+        }
+    }
+}
+
+/// One value of every Action; a test checks that none is missing.
+fn examples() -> Vec<Action> {
+    use crate::analysis::filter::TensorRef;
+    let weight = || TensorRef::Name("blk.5.attn_q.weight".to_owned());
+    let second = Motion { duration_ms: 1000.0, ..Motion::default() };
+    vec![
+        Action::Select { item: Some(ItemRef::Tensor(weight())) },
+        Action::ZoomTo { target: ZoomTarget::Tensor(weight()), motion: second },
+        Action::Pan { view: View::Heatmap, dx: 0.25, dy: 0.0, motion: Motion::default() },
+        Action::Zoom {
+            view: View::Heatmap,
+            factor: 4.0,
+            x: 0.5,
+            y: 0.5,
+            track: None,
+            axes: Axes::Both,
+            motion: second,
+        },
+        Action::LookAt { center: [0.0, 0.0], scale: 10.0, motion: second },
+        Action::Fit { view: View::Graph, motion: Motion::default() },
+        Action::SetView { view: View::Health },
+        Action::SetLayer { layer: Some(5) },
+        Action::SetGraph { graph: 0 },
+        Action::SetPass { pass: 1 },
+        Action::SetPhase { phase: Some(crate::trace::Phase::Generate) },
+        Action::SetMeasure { measure: MeasureChoice::Bytes },
+        Action::SetAggregate { aggregate: AggregateChoice::Max },
+        Action::SetDirection { direction: DirectionChoice::Read },
+        Action::SetOrder { order: Order::Layer },
+        Action::SetPalette { palette: PaletteChoice::Viridis },
+        Action::SetScale { scale: ScaleChoice::Linear },
+        Action::SetFilter { filter: Filter { kind: Some("MUL_MAT".to_owned()), ..Filter::default() } },
+        Action::Fold { layer: None },
+        Action::Unfold { layer: Some(5) },
+        Action::Play { ops_per_second: 60.0 },
+        Action::Pause,
+        Action::Step { by: Stride::Layer, back: false },
+        Action::FullScreen { view: Some(View::Graph) },
+        Action::SetTheme { theme: Theme::Light },
+        Action::Back,
+        Action::Forward,
+        Action::ShowKeys { shown: true },
+        Action::Open { path: "other.tscope".into() },
+        Action::CancelLoading,
+        Action::Quit,
+        Action::Wait { frames: 30 },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_documented_and_survives_json() {
+        let reference = reference();
+        // `describe` has one arm an Action, so as many distinct names as examples means that none is missing.
+        let mut names: Vec<&str> = reference.iter().map(|d| d.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), reference.len());
+        let source = include_str!("action.rs");
+        let body = source.split("pub enum Action {").nth(1).and_then(|s| s.split("\n}\n").next()).unwrap_or("");
+        let variants = body
+            .lines()
+            .filter(|l| l.starts_with("    ") && l.as_bytes().get(4).is_some_and(u8::is_ascii_uppercase))
+            .count();
+        assert_eq!(variants, reference.len(), "an Action has no example");
+        for doc in &reference {
+            let json = serde_json::to_value(&doc.example).unwrap();
+            assert_eq!(json["action"], doc.name);
+            assert_eq!(serde_json::from_value::<Action>(json.clone()).unwrap(), doc.example);
+            for (key, _) in json.as_object().unwrap().iter().filter(|(key, _)| *key != "action") {
+                assert!(doc.fields.iter().any(|f| f.name == key), "{}: field {key} is not documented", doc.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_means_two_things_and_every_action_can_be_reached() {
+        let commands = commands();
+        let mut keys: Vec<&str> = commands.iter().flat_map(|c| c.keys.iter().copied()).collect();
+        let count = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), count, "a key is bound twice");
+        // What needs a place to point at, or a file, is reached by mouse, dialog or script.
+        let elsewhere = ["zoom_to", "pan", "zoom", "look_at", "set_graph", "set_pass", "open", "cancel_loading", "wait"];
+        for doc in reference() {
+            let in_menu = commands.iter().any(|c| describe(&c.action).0 == doc.name);
+            assert!(in_menu || elsewhere.contains(&doc.name), "{} cannot be reached", doc.name);
+        }
+    }
+
+    #[test]
+    fn scripts_may_leave_out_what_has_a_default() {
+        let zoom: Action = serde_json::from_str(r#"{"action":"zoom","view":"graph","factor":2}"#).unwrap();
+        assert!(matches!(zoom, Action::Zoom { x: 0.5, y: 0.5, track: None, .. }));
+        let go: Action = serde_json::from_str(
+            r#"{"action":"zoom_to","target":{"range":{"track":"disk","bytes":[0,4096]}},"duration_ms":500,"easing":"linear"}"#,
+        )
+        .unwrap();
+        assert!(matches!(go, Action::ZoomTo { motion: Motion { duration_ms: 500.0, .. }, .. }));
+        assert!(serde_json::from_str::<Action>(r#"{"action":"jump"}"#).is_err());
+    }
+}
