@@ -4,3 +4,4 @@ mod egui_painter;
 mod frame;
 mod png_files;
 mod shaders;
+mod window_harness;
