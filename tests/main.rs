@@ -8,3 +8,4 @@ mod layout;
 mod png_files;
 mod readers;
 mod shaders;
+mod window_harness;

@@ -46,7 +46,15 @@ impl Headless {
         }
         let target = Offscreen::new(gpu, size_px)?;
         let frame = Frame::new(gpu);
-        Ok(Self { frame, target, pixels_per_point, time: Duration::ZERO, focused: true, dropped: Vec::new(), frame_ms: 0.0 })
+        Ok(Self {
+            frame,
+            target,
+            pixels_per_point,
+            time: Duration::ZERO,
+            focused: true,
+            dropped: Vec::new(),
+            frame_ms: 0.0,
+        })
     }
 
     /// egui's context of this target.
