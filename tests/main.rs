@@ -1,3 +1,5 @@
 //! One test binary: linking is what costs on two cores.
 
+mod layout;
 mod shaders;
+mod wgsl;

@@ -3,6 +3,7 @@
 pub mod context;
 pub mod egui_painter;
 pub mod graph_draw;
+pub mod graph_pick;
 pub mod heat;
 pub mod layout;
 pub mod shaders;
