@@ -196,9 +196,10 @@ fn edge_vertex(@builtin(vertex_index) vertex: u32) -> EdgeOut {
     return out;
 }
 
-fn dash_of(in: EdgeOut) -> f32 {
-    let off_middle_px = abs(fract(in.at_px.x / DASH_PERIOD_PX) - 0.5) * DASH_PERIOD_PX;
-    return mix(1.0, clamp(DASH_HALF_PX + 0.5 - off_middle_px, 0.0, 1.0), in.shape.z);
+// Coverage by dashes at a distance from the edge's start; 1 if it is not dashed.
+fn dash(along_px: f32, dashed: f32) -> f32 {
+    let off_middle_px = abs(fract(along_px / DASH_PERIOD_PX) - 0.5) * DASH_PERIOD_PX;
+    return mix(1.0, clamp(DASH_HALF_PX + 0.5 - off_middle_px, 0.0, 1.0), dashed);
 }
 
 @fragment
@@ -211,42 +212,51 @@ fn edge_fragment(in: EdgeOut) -> @location(0) vec4<f32> {
     let to_tip = length_px - in.at_px.x;
     let head = clamp(ARROW_SLOPE * to_tip + 0.5 - abs(in.at_px.y), 0.0, 1.0);
     let in_head = view.arrow_px > 0.0 && in.shape.w == 0.0 && to_tip <= view.arrow_px;
-    return in.color * select(line * dash_of(in), head, in_head);
+    return in.color * select(line * dash(in.at_px.x, in.shape.z), head, in_head);
+}
+
+struct ThinEdgeOut {
+    @builtin(position) clip: vec4<f32>,
+    // Start and direction in pixels: what a line interpolates is constant across it, so the fragment asks for itself.
+    @location(0) @interpolate(flat) line: vec4<f32>,
+    @location(1) @interpolate(flat) color: vec4<f32>,
+    @location(2) @interpolate(flat) dashed: f32,
 }
 
 // An edge as two neighbouring one-pixel lines that share its coverage, which costs the software adapter less than a
 // thin quad; a faint one as one.
 @vertex
-fn thin_edge_vertex(@builtin(vertex_index) vertex: u32) -> EdgeOut {
+fn thin_edge_vertex(@builtin(vertex_index) vertex: u32) -> ThinEdgeOut {
     let edge = edge_order[vertex / 4u];
     let ends = edges[edge];
     let style = edge_styles[edge];
-    let start = pixel_of(positions[ends.x]);
-    let between = pixel_of(positions[ends.y]) - start;
+    let center = pixel_of(positions[ends.x]);
+    let between = pixel_of(positions[ends.y]) - center;
     let distance_px = max(length(between), 1e-3);
     let along = between / distance_px;
-    let start_radius_px = node_styles[ends.x].radius * view.scale;
-    let end_radius_px = node_styles[ends.y].radius * view.scale;
-    let length_px = max(distance_px - start_radius_px - end_radius_px, 0.0);
+    let start = center + along * min(node_styles[ends.x].radius * view.scale, distance_px);
+    let end_radius_px = min(node_styles[ends.y].radius * view.scale, distance_px);
+    let end = center + along * max(distance_px - end_radius_px, dot(start - center, along));
     let alpha = edge_alpha(style, distance_px);
     let second = (vertex & 2u) != 0u;
     let faint = alpha < FAINT;
     let aside = select(select(-0.5, 0.5, second), 0.0, faint);
     let minor_axis = select(vec2(1.0, 0.0), vec2(0.0, 1.0), abs(along.x) > abs(along.y));
-    var out: EdgeOut;
-    let from_start = along * (start_radius_px + select(0.0, length_px, (vertex & 1u) != 0u)) + minor_axis * aside;
-    out.at_px = vec2(dot(from_start, along) - start_radius_px, dot(from_start, vec2(-along.y, along.x)));
-    out.clip = select(clip_of(start + from_start), NOWHERE, faint && second);
-    let dashed = select(0.0, 1.0, (style.flags & EDGE_DASHED) != 0u);
-    out.shape = vec4(length_px, EDGE_HALF_PX, dashed, 0.0);
+    var out: ThinEdgeOut;
+    out.clip = clip_of(select(start, end, (vertex & 1u) != 0u) + minor_axis * aside);
+    out.clip = select(out.clip, NOWHERE, faint && second);
+    out.line = vec4(start, along);
     out.color = premultiplied(unpack4x8unorm(style.color), alpha);
+    out.dashed = select(0.0, 1.0, (style.flags & EDGE_DASHED) != 0u);
     return out;
 }
 
 @fragment
-fn thin_edge_fragment(in: EdgeOut) -> @location(0) vec4<f32> {
-    let line = clamp(EDGE_HALF_PX + 0.5 - abs(in.at_px.y), 0.0, 1.0);
-    return in.color * line * dash_of(in);
+fn thin_edge_fragment(in: ThinEdgeOut) -> @location(0) vec4<f32> {
+    let from_start = in.clip.xy - in.line.xy;
+    let off_px = abs(dot(from_start, vec2(-in.line.w, in.line.z)));
+    let line = clamp(EDGE_HALF_PX + 0.5 - off_px, 0.0, 1.0);
+    return in.color * line * dash(dot(from_start, in.line.zw), in.dashed);
 }
 
 // Very many edges: plain lines, whose density is what one sees.
