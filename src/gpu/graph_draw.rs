@@ -16,8 +16,9 @@ use crate::kernel_io::graph_view::{
 pub const TARGET_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 /// Nodes whose mean radius is below this are points.
 const POINT_RADIUS_PX: f32 = 1.0;
-/// With more edges than this they are plain lines, without dashes and arrow heads.
-const PLAIN_LINES_ABOVE_EDGES: u32 = 20_000;
+/// With more edges than this and nodes of a smaller radius than that, they are plain lines without dashes.
+const PLAIN_LINES_ABOVE_EDGES: u32 = 10_000;
+const PLAIN_LINES_RADIUS_PX: f32 = 3.0;
 /// With more edges than this all of them become fainter, in proportion, down to `LEAST_EDGE_ALPHA`.
 const THIN_ABOVE_EDGES: f32 = 20_000.0;
 const LEAST_EDGE_ALPHA: f32 = 0.1;
@@ -242,10 +243,10 @@ impl GraphDraw {
             ..Default::default()
         });
         pass.set_bind_group(0, &scene.bindings, &[]);
-        let as_points = scene.mean_radius * camera.scale < POINT_RADIUS_PX;
+        let radius_px = scene.mean_radius * camera.scale;
         let thin_edges = scene.shown_edges - scene.wide_edges;
         let mut quads_from = thin_edges;
-        if thin_edges > PLAIN_LINES_ABOVE_EDGES {
+        if thin_edges > PLAIN_LINES_ABOVE_EDGES && radius_px < PLAIN_LINES_RADIUS_PX {
             pass.set_pipeline(&self.lines);
             pass.draw(0..2 * thin_edges, 0..1);
         } else if view.arrow_px == 0.0 {
@@ -257,7 +258,7 @@ impl GraphDraw {
         pass.set_pipeline(&self.edges);
         pass.draw(quads(quads_from..scene.shown_edges), 0..1);
         let unmarked = scene.shown_nodes - scene.marked_nodes;
-        if as_points {
+        if radius_px < POINT_RADIUS_PX {
             pass.set_pipeline(&self.points);
             pass.draw(0..unmarked, 0..1);
             pass.set_pipeline(&self.nodes);
