@@ -4,6 +4,7 @@ pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;
 pub mod graph_draw;
+pub mod graph_pick;
 pub mod heat;
 pub mod heat_data;
 pub mod heat_kernels;
