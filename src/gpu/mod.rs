@@ -1,10 +1,12 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
+pub mod colormap;
 pub mod context;
 pub mod egui_painter;
 pub mod graph_draw;
 pub mod heat;
 pub mod heat_data;
+pub mod heat_draw;
 pub mod heat_kernels;
 pub mod layout;
 pub mod shaders;
