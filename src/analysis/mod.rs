@@ -10,3 +10,4 @@ mod layout_blocks;
 pub mod layout_fdg;
 pub mod layout_start;
 pub mod links;
+pub mod probe;

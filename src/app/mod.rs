@@ -8,4 +8,4 @@ pub mod png;
 pub mod surface;
 pub mod window;
 
-pub use frame::{Frame, FrameGpu, FrameReport, FrameTime, Scene, Target, Waker};
+pub use frame::{Frame, FrameReport, FrameTime, Scene, Target, Waker};

@@ -1,9 +1,11 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
 pub mod colormap;
+pub mod canvas;
 pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;
+pub mod frame_gpu;
 pub mod graph_draw;
 pub mod graph_pick;
 pub mod heat;
@@ -14,3 +16,4 @@ pub mod layout;
 pub mod shaders;
 
 pub use context::{Gpu, GpuError};
+pub use frame_gpu::FrameGpu;
