@@ -7,7 +7,10 @@ fn spread(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p.ranges {
         return;
     }
-    let count = counts[id.y * p.ranges + id.x];
+    var count = 0u;
+    for (var piece = 0u; piece < p.pieces; piece++) {
+        count += counts[(id.y * p.pieces + piece) * p.ranges + id.x];
+    }
     if count > 0u {
         mark(id.y, id.x, count);
     }

@@ -23,6 +23,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("heat_finish.wgsl", joined!("heat_common.wgsl", "heat_finish.wgsl")),
     ("heat_heavy.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_heavy.wgsl")),
     ("heat_merge.wgsl", joined!("heat_common.wgsl", "heat_merge.wgsl")),
+    ("heat_owned.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_owned.wgsl")),
     ("heat_place.wgsl", joined!("heat_common.wgsl", "heat_place.wgsl")),
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
