@@ -1,4 +1,4 @@
-// Spreads what heat_count.wgsl counted over the bins: one invocation a range and row.
+// Spreads what was counted over the bins: one invocation a range and row.
 
 @group(1) @binding(0) var<storage, read> counts: array<u32>;
 
@@ -7,10 +7,7 @@ fn spread(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p.ranges {
         return;
     }
-    var count = 0u;
-    for (var piece = 0u; piece < p.pieces; piece++) {
-        count += counts[(id.y * p.pieces + piece) * p.ranges + id.x];
-    }
+    let count = counts[id.y * p.ranges + id.x];
     if count > 0u {
         mark(id.y, id.x, count);
     }

@@ -158,8 +158,11 @@ impl<'a> Plan<'a> {
                 match &counts {
                     Some((counts, parts)) => {
                         let params = Params { pieces: *parts, ..params };
-                        let size = [params.ranges.div_ceil(256), rows.count];
-                        work.dispatch(self.variant(Kernel::Spread), &params, &[counts], &marks, size);
+                        let (kernel, size) = match counting {
+                            Counting::Atomic => (Kernel::Spread, [params.ranges.div_ceil(256), rows.count]),
+                            Counting::Owned => (Kernel::SpreadOwned, [rows.count.div_ceil(OWNED_LANES), 1]),
+                        };
+                        work.dispatch(self.variant(kernel), &params, &[counts], &marks, size);
                     }
                     None => {
                         let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
