@@ -18,10 +18,12 @@ const MOST_ROWS: u64 = 32_768;
 const COUNTERS_PER_MARK: u64 = 8;
 /// Ops of which heat_walk.wgsl takes a block, where rows are that long.
 const LONGEST_BLOCK_OPS: u32 = 1024;
-const SHORTEST_BLOCK_OPS: u32 = 256;
+/// The block of `walk_ops`, and the shortest row that is cut into slices.
+pub const SHORTEST_BLOCK_OPS: u32 = 256;
 /// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
 const OWNERS: u64 = 256;
-const OWNED_LANES: u32 = 8;
+/// Invocations of a workgroup that owns counters: what a CPU does at once.
+pub const OWNED_LANES: u32 = 8;
 
 /// A query that has something to count.
 pub(super) struct Plan<'a> {

@@ -11,6 +11,7 @@ use tensorscope::gpu::heat::{Chunking, Counting, HeatData, HeatGpuError, HeatPip
 use tensorscope::gpu::heat_data::{FEW_ACCESSES, HeavyOp, OPS_PER_CUT};
 use tensorscope::gpu::heat_draw::LayerParams;
 use tensorscope::gpu::heat_kernels::Params;
+use tensorscope::gpu::heat_plan::{OWNED_LANES, SHORTEST_BLOCK_OPS};
 use tensorscope::gpu::{Gpu, shaders};
 use tensorscope::kernel_io::heat::*;
 
@@ -272,6 +273,9 @@ fn wgsl_constant(module: &str, name: &str) -> u32 {
 #[test]
 fn constants_are_the_same_in_rust_and_wgsl() {
     assert_eq!(wgsl_constant("heat_raise.wgsl", "FEW_ACCESSES"), FEW_ACCESSES);
+    assert_eq!(wgsl_constant("heat_count.wgsl", "BLOCK"), SHORTEST_BLOCK_OPS);
+    assert_eq!(wgsl_constant("heat_owned.wgsl", "OWNED_LANES"), OWNED_LANES);
+    assert_eq!(wgsl_constant("heat_spread_owned.wgsl", "OWNED_LANES"), OWNED_LANES);
     assert_eq!(wgsl_constant("heat_settle.wgsl", "MAX_TILE_WIDTH"), MAX_TILE_WIDTH);
     assert_eq!(wgsl_constant("heat_count.wgsl", "ACCESS_WRITE"), ACCESS_WRITE);
     assert_eq!(wgsl_constant("heat_heavy.wgsl", "WRITE_FLAG"), ACCESS_WRITE);
