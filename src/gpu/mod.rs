@@ -12,6 +12,8 @@ pub mod heat;
 pub mod heat_data;
 pub mod heat_draw;
 pub mod heat_kernels;
+mod heat_maxima;
+pub mod heat_plan;
 pub mod layout;
 pub mod shaders;
 
