@@ -1,1 +1,214 @@
-//! (in work)
+//! The inspector: all that is known of the selection, with ways on to what it touches.
+
+use egui::{Grid, RichText, Ui};
+
+use super::{ViewContext, describe, theme};
+use crate::analysis::links::Item;
+use crate::state::{Action, Document};
+use crate::trace::{Graph, names};
+use crate::units;
+
+const MOST_LINES: usize = 60;
+
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+    let Some(document) = cx.document() else { return };
+    egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
+        None => run(ui, &document),
+        Some(item) => {
+            ui.label(RichText::new(describe::title(&document, item).trim()).strong().color(theme::SELECTED));
+            match item {
+                Item::Tensor(tensor) => tensor_lines(ui, cx, &document, tensor),
+                Item::Expert { tensor, .. } => {
+                    link(ui, cx, &document, Item::Tensor(tensor), "tensor");
+                    tensor_lines(ui, cx, &document, tensor);
+                }
+                Item::Op(op) => op_lines(ui, cx, &document, op),
+                Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
+                Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
+                Item::Pass(pass) => pass_lines(ui, &document, pass),
+                Item::Region(region) => region_lines(ui, cx, &document, region.track),
+            }
+        }
+    });
+}
+
+fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
+    Grid::new(name).num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
+        for (label, value) in facts {
+            ui.weak(label);
+            ui.label(value);
+            ui.end_row();
+        }
+    });
+}
+
+/// A line that selects `item` when clicked.
+fn link(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, item: Item, before: &str) {
+    ui.horizontal(|ui| {
+        if !before.is_empty() {
+            ui.weak(before);
+        }
+        if ui.link(describe::title(document, item).trim()).clicked() {
+            cx.select_item(item);
+        }
+    });
+}
+
+fn run(ui: &mut Ui, document: &Document) {
+    let trace = &document.trace;
+    let model = &trace.meta.model;
+    let unknown = || "unknown".to_owned();
+    let number = |n: Option<u32>| n.map_or_else(unknown, |n| n.to_string());
+    ui.strong(model.name.clone().unwrap_or_else(|| document.name()));
+    facts(
+        ui,
+        "run",
+        vec![
+            ("architecture", model.architecture.clone().unwrap_or_else(unknown)),
+            ("layers", number(model.layers.or_else(|| trace.graphs.iter().map(Graph::layers).max()))),
+            ("experts", number(model.experts)),
+            ("model files", units::bytes(model.file_bytes())),
+            ("passes", units::count(trace.passes.len() as u64)),
+            ("ops", units::count(trace.op_count() as u64)),
+            ("accesses", units::count(trace.access_count() as u64)),
+            ("recorded", units::duration(trace.duration_ns())),
+            ("source", trace.meta.source.clone()),
+        ],
+    );
+    ui.add_space(6.0);
+    ui.weak("Click a node, a cell of the heatmap or a row to see all that is known of it.");
+}
+
+fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
+    facts(ui, "tensor", describe::tensor_facts(document, tensor));
+    let trace = &document.trace;
+    let of_tensor: Vec<bool> = trace.ranges.tensor.iter().map(|&t| t == tensor).collect();
+    let touching: Vec<usize> = (0..trace.access_count())
+        .filter(|&a| of_tensor.get(trace.accesses.range[a] as usize).copied().unwrap_or(false))
+        .collect();
+    ui.separator();
+    ui.weak(format!("{} accesses", units::count(touching.len() as u64)));
+    let mut last = None;
+    let ops = touching.iter().map(|&a| trace.op_of_access(a)).filter(|op| last.replace(*op) != Some(*op));
+    for op in ops.take(MOST_LINES) {
+        let pass = format!("pass {}", trace.ops.pass[op]);
+        link(ui, cx, document, Item::Op(op as u32), &pass);
+    }
+    if touching.len() > MOST_LINES {
+        ui.weak("the table lists them all: + only this tensor");
+    }
+}
+
+fn op_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, op: u32) {
+    let trace = &document.trace;
+    let index = op as usize;
+    let unknown = || "unknown".to_owned();
+    facts(
+        ui,
+        "op",
+        vec![
+            ("start", units::duration(trace.ops.start_ns[index])),
+            ("duration", trace.ops.duration_ns.get(index).map_or_else(unknown, units::duration)),
+            ("layer", trace.ops.layer.get(index).map_or_else(|| "none".to_owned(), |l| l.to_string())),
+        ],
+    );
+    link(ui, cx, document, Item::Pass(trace.ops.pass[index]), "in");
+    if let (Some(node), Some(graph)) = (trace.ops.node.get(index), trace.pass_of(index).and_then(|p| p.graph))
+        && graph == cx.state.graph.graph
+    {
+        link(ui, cx, document, Item::Node { graph, node }, "node");
+    }
+    ui.separator();
+    for (slot, tensor, what) in describe::operands(trace, index) {
+        link(ui, cx, document, Item::Tensor(tensor), &slot);
+        ui.indent((slot, tensor), |ui| ui.weak(what));
+    }
+}
+
+fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph: u32, node: u32) {
+    let Some(g) = document.trace.graphs.get(graph as usize) else { return };
+    let Some(own) = g.nodes.get(node as usize) else { return };
+    let mut lines: describe::Facts = vec![("op", own.operation.clone()), ("kind", own.node_type.label().to_owned())];
+    if own.label != own.name {
+        lines.push(("name", own.name.clone()));
+    }
+    if !own.shape.is_empty() {
+        lines.push(("shape", describe::shape(&own.shape)));
+    }
+    if let Some(dtype) = &own.dtype {
+        lines.push(("type", dtype.clone()));
+    }
+    if let Some(layer) = own.layer {
+        lines.push(("layer", layer.to_string()));
+    }
+    facts(ui, "node", lines);
+    if own.layer.is_some() && cx.state.graph.layer != own.layer && ui.button("Show this layer").clicked() {
+        cx.act(Action::SetLayer { layer: own.layer });
+    }
+    if let Some(op) = cx.state.links.first_op.filter(|_| !own.leaf) {
+        link(ui, cx, document, Item::Op(op), "first run as");
+    }
+    for &tensor in cx.state.links.tensors.clone().iter().take(3) {
+        link(ui, cx, document, Item::Tensor(tensor), "memory");
+    }
+    let mut list = |title: &str, nodes: Vec<u32>| {
+        let layers: std::collections::BTreeSet<u32> =
+            nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
+        ui.separator();
+        ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
+        for node in nodes.into_iter().take(MOST_LINES) {
+            let operation = g.nodes[node as usize].operation.clone();
+            link(ui, cx, document, Item::Node { graph, node }, &operation);
+        }
+    };
+    list("operands:", g.edges.iter().filter(|e| e.target == node).map(|e| e.source).collect());
+    list("consumers:", g.edges.iter().filter(|e| e.source == node).map(|e| e.target).collect());
+}
+
+fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32) {
+    let trace = &document.trace;
+    let weights: Vec<u32> = (0_u32..)
+        .zip(&trace.tensors)
+        .filter(|(_, t)| names::layer(&t.name) == Some(layer) && t.track == crate::trace::Track::Disk)
+        .map(|(i, _)| i)
+        .collect();
+    let bytes: u64 = weights.iter().map(|&t| trace.tensors[t as usize].bytes).fold(0, u64::saturating_add);
+    let ops = (0..trace.op_count()).filter(|&op| trace.ops.layer.get(op) == Some(layer)).count();
+    facts(
+        ui,
+        "layer",
+        vec![
+            ("weights", format!("{} in {} tensors", units::bytes(bytes), weights.len())),
+            ("ops", units::count(ops as u64)),
+            ("nodes", cx.state.links.nodes.len().to_string()),
+        ],
+    );
+    ui.separator();
+    for tensor in weights {
+        link(ui, cx, document, Item::Tensor(tensor), "");
+    }
+}
+
+fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
+    let Some(p) = document.trace.passes.get(pass as usize) else { return };
+    let mut lines: describe::Facts = vec![
+        ("phase", p.phase.label().to_owned()),
+        ("ops", units::count(p.ops.into())),
+        ("start", units::duration(p.start_ns)),
+        ("duration", units::duration(p.duration_ns)),
+        ("reads", format!("{} from DISK, {} from BUFFER", units::count(p.reads_disk), units::count(p.reads_buffer))),
+        ("graph", p.graph.map_or_else(|| "none".to_owned(), |g| g.to_string())),
+    ];
+    if let Some(text) = &p.text {
+        lines.push(("text", text.clone()));
+    }
+    facts(ui, "pass", lines);
+}
+
+fn region_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, track: crate::trace::Track) {
+    let tensors = cx.state.links.tensors.clone();
+    ui.weak(format!("{} tensors on {}", tensors.len(), track.label()));
+    for tensor in tensors.into_iter().take(MOST_LINES) {
+        link(ui, cx, document, Item::Tensor(tensor), "");
+    }
+}

@@ -1,1 +1,162 @@
-//! (in work)
+//! Keys: from what was pressed to Actions, and the list of them under `?`.
+
+use egui::{Key, Modifiers, Ui};
+
+use super::ViewContext;
+use crate::state::camera::{Easing, Motion};
+use crate::state::reference::{CONTEXT_KEYS, Command, commands};
+use crate::state::{Action, Axes, Stride, View};
+
+const STEP: Motion = Motion { duration_ms: 120.0, easing: Easing::EaseOut };
+/// Share of a view that one press moves it by.
+const PAN_SHARE: f64 = 0.2;
+const ZOOM_STEP: f64 = 1.5;
+
+/// What keys ask for that is no Action: where the cursor is decides, or a text field wants focus.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct KeyWishes {
+    pub focus_search: bool,
+}
+
+/// Turns this frame's keys into Actions. `under` is the panel below the cursor.
+pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWishes {
+    let mut wishes = KeyWishes::default();
+    let escape = ui.input(|i| i.key_pressed(Key::Escape));
+    if ui.ctx().text_edit_focused() {
+        return wishes;
+    }
+    for command in all() {
+        for key in command.keys {
+            if pressed(ui, key) {
+                cx.act(command.action.clone());
+            }
+        }
+    }
+    let view = under.unwrap_or(cx.state.view);
+    let plain = |key: Key| ui.input(|i| i.key_pressed(key) && i.modifiers.is_none());
+    if plain(Key::Space) {
+        cx.act(if cx.state.playback.playing { Action::Pause } else { Action::Play { ops_per_second: 30.0 } });
+    }
+    if plain(Key::F) {
+        let now = cx.state.full_screen;
+        cx.act(Action::FullScreen { view: if now.is_some() { None } else { Some(view) } });
+    }
+    if plain(Key::Slash) {
+        wishes.focus_search = true;
+        cx.act(Action::SetView { view: View::Table });
+    }
+    if escape {
+        cx.act(match (cx.state.keys_shown, cx.state.full_screen) {
+            (true, _) => Action::ShowKeys { shown: false },
+            (false, Some(_)) => Action::FullScreen { view: None },
+            (false, None) => Action::Select { item: None },
+        });
+    }
+    let pan = [
+        (Key::ArrowLeft, Key::A, -1.0, 0.0),
+        (Key::ArrowRight, Key::D, 1.0, 0.0),
+        (Key::ArrowUp, Key::W, 0.0, -1.0),
+        (Key::ArrowDown, Key::S, 0.0, 1.0),
+    ];
+    for (arrow, letter, dx, dy) in pan {
+        if plain(arrow) || plain(letter) {
+            match view {
+                View::Table => {
+                    if dy != 0.0 {
+                        cx.act(Action::Step { by: Stride::Op, back: dy < 0.0 });
+                    }
+                }
+                _ => cx.act(Action::Pan { view, dx: dx * PAN_SHARE, dy: dy * PAN_SHARE, motion: STEP }),
+            }
+        }
+    }
+    let zoom = |factor: f64| Action::Zoom { view, factor, x: 0.5, y: 0.5, track: None, axes: Axes::Both, motion: STEP };
+    if ui.input(|i| (i.key_pressed(Key::Plus) || i.key_pressed(Key::Equals)) && !i.modifiers.command) {
+        cx.act(zoom(ZOOM_STEP));
+    }
+    if plain(Key::Minus) {
+        cx.act(zoom(1.0 / ZOOM_STEP));
+    }
+    wishes
+}
+
+/// Commands do not change while the program runs.
+fn all() -> &'static [Command] {
+    static COMMANDS: std::sync::LazyLock<Vec<Command>> = std::sync::LazyLock::new(commands);
+    &COMMANDS
+}
+
+/// Whether `chord`, as the reference writes it, was pressed in this frame.
+fn pressed(ui: &Ui, chord: &str) -> bool {
+    let (modifiers, key) = match chord.rsplit_once('+') {
+        Some((modifiers, key)) if !key.is_empty() => (modifiers, key),
+        _ => ("", chord),
+    };
+    let wanted = Modifiers {
+        command: modifiers.contains("Ctrl"),
+        alt: modifiers.contains("Alt"),
+        ..Modifiers::NONE
+    };
+    // Characters that need Shift on some keyboards are asked for as text.
+    if key.len() == 1 && wanted.is_none() && !key.as_bytes()[0].is_ascii_alphanumeric() {
+        return ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
+    }
+    let name = match key {
+        "Left" => "ArrowLeft",
+        "Right" => "ArrowRight",
+        other => other,
+    };
+    let Some(key) = Key::from_name(name) else { return false };
+    ui.input(|i| {
+        i.key_pressed(key) && i.modifiers.command == wanted.command && i.modifiers.alt == wanted.alt && !i.modifiers.shift
+    })
+}
+
+/// The sheet of keys, while it is asked for.
+pub fn sheet(ui: &Ui, cx: &mut ViewContext<'_>) {
+    if !cx.state.keys_shown {
+        return;
+    }
+    let mut open = true;
+    egui::Window::new("Keys").open(&mut open).collapsible(false).resizable(false).anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(
+        ui.ctx(),
+        |ui| {
+            egui::Grid::new("keys").num_columns(2).spacing([18.0, 2.0]).show(ui, |ui| {
+                for command in all().iter().filter(|c| !c.keys.is_empty()) {
+                    ui.strong(command.keys.join("  "));
+                    ui.label(command.label);
+                    ui.end_row();
+                }
+                for (keys, what) in CONTEXT_KEYS {
+                    ui.strong(keys);
+                    ui.label(what);
+                    ui.end_row();
+                }
+            });
+        },
+    );
+    if !open {
+        cx.act(Action::ShowKeys { shown: false });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_reference_exists() {
+        for command in commands() {
+            for chord in command.keys {
+                let key = chord.rsplit_once('+').map_or(*chord, |(_, key)| if key.is_empty() { chord } else { key });
+                let text = key.len() == 1 && !key.as_bytes()[0].is_ascii_alphanumeric();
+                let name = match key {
+                    "Left" => "ArrowLeft",
+                    "Right" => "ArrowRight",
+                    other => other,
+                };
+                assert!(text || Key::from_name(name).is_some(), "{chord}");
+            }
+        }
+    }
+}

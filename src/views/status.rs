@@ -1,1 +1,64 @@
-//! (in work)
+//! The status line: what is shown, work in progress, and what the machine does for it.
+
+use egui::Ui;
+
+use super::ViewContext;
+use crate::state::Action;
+use crate::units;
+
+/// What the owner of the window knows and the state does not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Status {
+    /// A run that is being read: its name, bytes read, bytes in all.
+    pub loading: Option<(String, u64, u64)>,
+    /// The last thing that went wrong, until something goes right.
+    pub problem: Option<String>,
+    pub graph: Option<String>,
+    pub rows: Option<usize>,
+    pub adapter: String,
+    pub frame_ms: f32,
+    /// Private memory of the process, where the system tells.
+    pub memory_bytes: Option<u64>,
+}
+
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
+    ui.horizontal(|ui| {
+        if let Some((name, done, total)) = &status.loading {
+            ui.spinner();
+            let share = if *total > 0 { *done as f32 / *total as f32 } else { 0.0 };
+            ui.add(egui::ProgressBar::new(share).desired_width(120.0).text(format!("{:.0} %", share * 100.0)));
+            ui.label(format!("reading {name}"));
+            if ui.button("Cancel").clicked() {
+                cx.act(Action::CancelLoading);
+            }
+            ui.separator();
+        }
+        if let Some(problem) = &status.problem {
+            ui.colored_label(super::health::color(crate::trace::Severity::Error), problem);
+            ui.separator();
+        }
+        if let Some(document) = cx.document() {
+            let part = if document.complete { "" } else { " (first part)" };
+            ui.label(format!("{}{part}", document.name()));
+            if let Some(graph) = &status.graph {
+                ui.separator();
+                ui.label(graph);
+            }
+            if let Some(rows) = status.rows.filter(|_| !cx.state.filter.is_empty() || cx.state.phase.is_some()) {
+                ui.separator();
+                ui.label(format!("filter: {} ops", units::count(rows as u64)));
+            }
+        } else if status.loading.is_none() {
+            ui.label("no run; File, Open or drop one here");
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if let Some(bytes) = status.memory_bytes {
+                ui.small(units::bytes(bytes)).on_hover_text("private memory of this process");
+                ui.separator();
+            }
+            ui.small(format!("{:.1} ms", status.frame_ms)).on_hover_text("CPU time of the last frame that was painted");
+            ui.separator();
+            ui.small(&status.adapter);
+        });
+    });
+}
