@@ -4,8 +4,11 @@ mod allocator;
 pub mod frame;
 pub mod headless;
 pub mod input;
+pub mod loader;
 pub mod png;
+pub mod script;
 pub mod surface;
 pub mod window;
+pub mod workspace;
 
 pub use frame::{Frame, FrameReport, FrameTime, Scene, Target, Waker};

@@ -37,8 +37,9 @@ pub struct GraphView {
     painter: Option<GraphDraw>,
     shown: Option<Shown>,
     canvas: Canvas,
-    /// Where the canvas is on screen, in points.
+    /// Where the canvas is on screen, in points; taken when it is painted.
     rect: Option<Rect>,
+    last_rect: Option<Rect>,
     pixels_per_point: f32,
     painted: Option<Painted>,
     fault: Option<String>,
@@ -128,6 +129,7 @@ impl GraphView {
         let (response, painter) = ui.allocate_painter(ui.available_size().max(Vec2::splat(16.0)), Sense::click_and_drag());
         let rect = response.rect;
         self.rect = Some(rect);
+        self.last_rect = Some(rect);
         self.pixels_per_point = ui.pixels_per_point();
         let size_px = [rect.width(), rect.height()].map(|side| (side * ui.pixels_per_point()).round() as u32);
         let (texture, fresh) = self.canvas.ready(gpu, size_px);
@@ -427,9 +429,9 @@ impl GraphView {
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &label));
     }
 
-    /// Where a node is on screen, in points, for tests and scripts that click.
-    pub fn place_of_node(&self, state: &AppState, rect: Rect, node: u32) -> Option<Pos2> {
-        let shown = self.shown.as_ref()?;
+    /// Where a node is on screen, in points, for whoever wants to click it.
+    pub fn place_of_node(&self, state: &AppState, node: u32) -> Option<Pos2> {
+        let (shown, rect) = (self.shown.as_ref()?, self.last_rect?);
         let index = shown.display.shown_as.get(node as usize).copied().flatten()?;
         let [x, y] = view_camera(state.graph.camera.now(), rect, 1.0).pixel_from_layout(shown.positions[index as usize]);
         Some(Pos2::new(rect.left() + x, rect.top() + y))

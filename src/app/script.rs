@@ -1,0 +1,59 @@
+//! Scripts: files of Actions, one JSON object a line, played frame by frame.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use crate::state::Action;
+
+/// Actions that are still to be done, and frames to let pass first.
+#[derive(Debug, Default)]
+pub struct Script {
+    actions: VecDeque<Action>,
+    wait_frames: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    #[error("{}: {source}; check the path", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{}: line {line}: {reason}; `tensorscope actions` lists what there is", path.display())]
+    Line { path: PathBuf, line: usize, reason: String },
+}
+
+impl Script {
+    /// Reads a file. Empty lines and lines that begin with `#` are passed over.
+    pub fn read(path: &Path) -> Result<Self, ScriptError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Io { path: path.to_owned(), source })?;
+        let mut actions = VecDeque::new();
+        for (line, text) in (1..).zip(text.lines()).filter(|(_, t)| !t.trim().is_empty() && !t.trim().starts_with('#')) {
+            let action = serde_json::from_str(text).map_err(|error| {
+                let reason = error.to_string();
+                let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+                ScriptError::Line { path: path.to_owned(), line, reason }
+            })?;
+            actions.push_back(action);
+        }
+        Ok(Self { actions, wait_frames: 0 })
+    }
+
+    /// The actions that are due in this frame, up to the next wait.
+    pub fn due(&mut self) -> Vec<Action> {
+        if self.wait_frames > 0 {
+            self.wait_frames -= 1;
+            return Vec::new();
+        }
+        let mut due = Vec::new();
+        while let Some(action) = self.actions.pop_front() {
+            if let Action::Wait { frames } = action {
+                self.wait_frames = frames;
+                break;
+            }
+            due.push(action);
+        }
+        due
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.actions.is_empty() && self.wait_frames == 0
+    }
+}

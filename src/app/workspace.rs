@@ -1,0 +1,414 @@
+//! The product as a scene: state, panels, the run that is being read, and what they ask of each other.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use egui::{CentralPanel, Panel, Rect, Ui};
+use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
+
+use super::loader::{Loader, Message};
+use super::script::Script;
+use super::{FrameTime, Scene, Waker};
+use crate::analysis::links::Item;
+use crate::formats::ReadError;
+use crate::gpu::{FrameGpu, GpuError};
+use crate::state::{Action, AppState, Document, Effect, Theme, View};
+use crate::trace::Trace;
+use crate::views::graph::GraphView;
+use crate::views::heatmap::HeatmapView;
+use crate::views::status::Status;
+use crate::views::table::TableView;
+use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
+
+/// The status line's numbers change at most this often, or they would make pictures of their own.
+const STATUS_SECONDS: f64 = 0.5;
+
+/// How the scene is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// One panel without anything around it.
+    pub only: Option<View>,
+    /// Leave out what differs from run to run: times and memory.
+    pub reproducible: bool,
+}
+
+pub struct Workspace {
+    pub state: AppState,
+    actions: Vec<Action>,
+    options: Options,
+    graph: GraphView,
+    heatmap: HeatmapView,
+    table: TableView,
+    tree: Tree<View>,
+    /// Where panels were in the last frame.
+    places: Vec<(View, Rect)>,
+    shown_view: View,
+    themed: Option<Theme>,
+    loader: Option<Loader>,
+    chosen: Option<Receiver<Option<PathBuf>>>,
+    script: Script,
+    status: Status,
+    status_due_s: f64,
+    focus_search: bool,
+    quit: bool,
+    waker: Waker,
+}
+
+impl Workspace {
+    pub fn new(adapter: String, waker: Waker, options: Options) -> Self {
+        Self {
+            state: AppState::default(),
+            actions: Vec::new(),
+            options,
+            graph: GraphView::default(),
+            heatmap: HeatmapView::default(),
+            table: TableView::default(),
+            tree: arrangement(),
+            places: Vec::new(),
+            shown_view: View::Graph,
+            themed: None,
+            loader: None,
+            chosen: None,
+            script: Script::default(),
+            status: Status { adapter, ..Status::default() },
+            status_due_s: 0.0,
+            focus_search: false,
+            quit: false,
+            waker,
+        }
+    }
+
+    /// Starts to read a run; what is shown stays until there is something of it.
+    pub fn open(&mut self, path: PathBuf) {
+        match Loader::start(path, self.waker.clone()) {
+            Ok(loader) => self.loader = Some(loader),
+            Err(error) => self.status.problem = Some(format!("no thread to read with: {error}")),
+        }
+    }
+
+    /// Shows a run that was read already.
+    pub fn show(&mut self, path: PathBuf, trace: Trace) {
+        self.state.set_document(Arc::new(Document::new(path, Arc::new(trace), true)));
+    }
+
+    /// Plays `script` from the next frame on.
+    pub fn play(&mut self, script: Script) {
+        self.script = script;
+    }
+
+    /// Does `action` in the next frame, as a menu would.
+    pub fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// What the status line says went wrong.
+    pub fn problem(&self) -> Option<&str> {
+        self.status.problem.as_deref()
+    }
+
+    /// Where a node of the shown graph is on screen, in points.
+    pub fn place_of_node(&self, node: u32) -> Option<egui::Pos2> {
+        self.graph.place_of_node(&self.state, node)
+    }
+
+    /// Ops that the table lists.
+    pub fn row_count(&self) -> usize {
+        self.table.row_count()
+    }
+
+    fn do_actions(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            for effect in self.state.apply(&action) {
+                match effect {
+                    Effect::Open(path) => self.open(path),
+                    Effect::CancelLoading => self.loader = None,
+                    Effect::Quit => self.quit = true,
+                    Effect::Wait(_) => {}
+                    Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
+                }
+            }
+        }
+    }
+
+    fn take_loaded(&mut self) {
+        while let Some(loader) = &self.loader {
+            let path = loader.path.clone();
+            match loader.poll() {
+                None => return,
+                Some(Message::FirstPart(trace)) => {
+                    self.status.problem = None;
+                    self.state.set_document(Arc::new(Document::new(path, Arc::new(trace), false)));
+                }
+                Some(Message::Done(result)) => {
+                    self.loader = None;
+                    match result {
+                        Ok(trace) => {
+                            self.status.problem = None;
+                            self.show(path, trace);
+                        }
+                        Err(ReadError::Cancelled) => {}
+                        Err(error) => self.status.problem = Some(error.to_string()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for a run in a dialog of the system's, in a thread: dialogs block.
+    fn choose(&mut self, folder: bool) {
+        let (send, receive) = sync_channel(1);
+        let waker = self.waker.clone();
+        let spawned = std::thread::Builder::new().name("dialog".to_owned()).spawn(move || {
+            let dialog = rfd::FileDialog::new().set_title("Open a run");
+            let chosen = if folder { dialog.pick_folder() } else { dialog.pick_file() };
+            // The window may be gone by now.
+            drop(send.send(chosen));
+            waker.wake();
+        });
+        match spawned {
+            Ok(_) => self.chosen = Some(receive),
+            Err(error) => self.status.problem = Some(format!("no dialog: {error}")),
+        }
+    }
+
+    fn update_status(&mut self, time: FrameTime) {
+        self.status.loading = self.loader.as_ref().map(|loader| {
+            let (done, total) = loader.bytes();
+            let name = loader.path.file_name().unwrap_or(loader.path.as_os_str());
+            (name.to_string_lossy().into_owned(), done, total)
+        });
+        self.status.graph = self.graph.status();
+        self.status.rows = Some(self.table.row_count());
+        if !self.options.reproducible && time.now_s >= self.status_due_s {
+            self.status_due_s = time.now_s + STATUS_SECONDS;
+            self.status.frame_ms = time.last.total_ms();
+            self.status.memory_bytes = private_memory();
+        }
+    }
+
+    fn panel(&mut self, ui: &mut Ui, view: View, actions: &mut Vec<Action>, hover: &mut Option<Item>, gpu: &mut FrameGpu<'_>) {
+        let mut cx = ViewContext { state: &self.state, actions, hover };
+        match view {
+            View::Graph => self.graph.ui(ui, &mut cx, gpu),
+            View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
+            View::Timeline => timeline::ui(ui, &mut cx),
+            View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.focus_search)),
+            View::Health => health::ui(ui, &mut cx),
+            View::Inspector => inspector::ui(ui, &mut cx),
+        }
+    }
+
+    fn panels(&mut self, ui: &mut Ui, actions: &mut Vec<Action>, hover: &mut Option<Item>, gpu: &mut FrameGpu<'_>) {
+        self.places.clear();
+        if let Some(view) = self.options.only.or(self.state.full_screen) {
+            if self.options.only.is_none() {
+                ui.horizontal(|ui| {
+                    ui.strong(view.title());
+                    if ui.button("\u{2716} Back to all panels").on_hover_text("Esc").clicked() {
+                        actions.push(Action::FullScreen { view: None });
+                    }
+                });
+            }
+            self.places.push((view, ui.available_rect_before_wrap()));
+            self.panel(ui, view, actions, hover, gpu);
+            return;
+        }
+        if self.shown_view != self.state.view {
+            self.shown_view = self.state.view;
+            let view = self.state.view;
+            self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == view));
+        }
+        let mut tree = std::mem::replace(&mut self.tree, Tree::empty(egui::Id::new("panels")));
+        tree.ui(&mut Panels { workspace: self, actions, hover, gpu }, ui);
+        self.tree = tree;
+    }
+}
+
+impl Scene for Workspace {
+    fn files_dropped(&mut self, paths: Vec<PathBuf>) {
+        if let Some(path) = paths.into_iter().next() {
+            self.open(path);
+        }
+    }
+
+    fn update(&mut self, context: &egui::Context, time: FrameTime) {
+        self.take_loaded();
+        if let Some(chosen) = self.chosen.as_ref().and_then(|c| c.try_recv().ok()) {
+            self.chosen = None;
+            if let Some(path) = chosen {
+                self.open(path);
+            }
+        }
+        let asked = std::mem::take(&mut self.actions);
+        self.do_actions(asked);
+        // A script speaks of a run, so it waits until there is one.
+        if self.state.document.is_some() && self.loader.is_none() {
+            let due = self.script.due();
+            self.do_actions(due);
+        }
+        if self.themed != Some(self.state.theme) {
+            theme::apply(context, self.state.theme);
+            self.themed = Some(self.state.theme);
+        }
+        if self.state.advance(time.delta.as_secs_f64() * 1000.0) || !self.script.is_done() {
+            context.request_repaint();
+        }
+        if self.loader.is_some() {
+            context.request_repaint_after(std::time::Duration::from_millis(100));
+        }
+        self.update_status(time);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, gpu: &mut FrameGpu<'_>) {
+        if self.quit {
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
+        }
+        // A second layout of the same frame starts over.
+        let mut actions = Vec::new();
+        let mut hover = None;
+        let at = ui.input(|i| i.pointer.latest_pos());
+        let under = at.and_then(|at| self.places.iter().find(|(_, rect)| rect.contains(at))).map(|(view, _)| *view);
+        {
+            let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
+            self.focus_search |= keys::handle(ui, &mut cx, under).focus_search;
+        }
+        if self.options.only.is_none() {
+            let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
+            let wishes = Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx)).inner;
+            Panel::bottom("status").show(ui, |ui| status::ui(ui, &mut cx, &self.status));
+            keys::sheet(ui, &mut cx);
+            if wishes.open_folder || wishes.open_file {
+                self.choose(wishes.open_folder);
+            }
+        }
+        let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            if self.state.document.is_some() {
+                self.panels(ui, &mut actions, &mut hover, gpu);
+            } else {
+                welcome(ui, self.loader.is_some(), self.status.problem.as_deref());
+            }
+        });
+        if !actions.is_empty() || self.state.hover != hover || self.state.graph.request.is_some() {
+            ui.ctx().request_repaint();
+        }
+        self.state.hover = hover;
+        self.actions = actions;
+    }
+
+    fn draw(&mut self, gpu: &mut FrameGpu<'_>) {
+        self.graph.draw(&self.state, gpu);
+        self.heatmap.draw(&self.state, gpu);
+    }
+
+    fn gpu_fault(&mut self, error: &GpuError) {
+        self.status.problem = Some(error.to_string());
+    }
+
+    fn busy(&self) -> bool {
+        self.loader.is_some() || self.graph.is_settling() || !self.script.is_done() || !self.actions.is_empty()
+    }
+
+    fn title(&self) -> String {
+        match &self.state.document {
+            Some(document) => format!("{} - tensorscope", document.name()),
+            None => "tensorscope".to_owned(),
+        }
+    }
+}
+
+/// What stands where no run does.
+fn welcome(ui: &mut Ui, loading: bool, problem: Option<&str>) {
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.35);
+        ui.heading("tensorscope");
+        match problem {
+            Some(problem) => {
+                ui.label(problem);
+            }
+            None if loading => {
+                ui.label("reading the run");
+            }
+            None => {
+                ui.label("Drop a run here, or open one from the File menu.");
+            }
+        }
+    });
+}
+
+/// The panels where they are when a run opens: design.md section 7.
+fn arrangement() -> Tree<View> {
+    let mut tiles = Tiles::default();
+    let mut tab = |views: &[View]| {
+        let panes = views.iter().map(|view| tiles.insert_pane(*view)).collect();
+        tiles.insert_tab_tile(panes)
+    };
+    let (graph, heatmap) = (tab(&[View::Graph]), tab(&[View::Heatmap]));
+    let middle = tab(&[View::Timeline]);
+    let (table, inspector) = (tab(&[View::Table, View::Health]), tab(&[View::Inspector]));
+    let share = |tiles: &mut Tiles<View>, vertical: bool, parts: &[(TileId, f32)]| {
+        let ids: Vec<TileId> = parts.iter().map(|(id, _)| *id).collect();
+        let parent = if vertical { tiles.insert_vertical_tile(ids) } else { tiles.insert_horizontal_tile(ids) };
+        if let Some(Tile::Container(egui_tiles::Container::Linear(linear))) = tiles.get_mut(parent) {
+            for (id, share) in parts {
+                linear.shares.set_share(*id, *share);
+            }
+        }
+        parent
+    };
+    let top = share(&mut tiles, false, &[(graph, 1.0), (heatmap, 1.1)]);
+    let bottom = share(&mut tiles, false, &[(table, 3.0), (inspector, 1.0)]);
+    let root = share(&mut tiles, true, &[(top, 3.0), (middle, 0.95), (bottom, 1.55)]);
+    Tree::new(egui::Id::new("panels"), root, tiles)
+}
+
+/// The panels, seen from the tree that places them.
+struct Panels<'a, 'g> {
+    workspace: &'a mut Workspace,
+    actions: &'a mut Vec<Action>,
+    hover: &'a mut Option<Item>,
+    gpu: &'a mut FrameGpu<'g>,
+}
+
+impl Behavior<View> for Panels<'_, '_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _id: TileId, view: &mut View) -> UiResponse {
+        self.workspace.places.push((*view, ui.max_rect()));
+        self.workspace.panel(ui, *view, self.actions, self.hover, self.gpu);
+        UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, view: &View) -> egui::WidgetText {
+        view.title().into()
+    }
+
+    fn top_bar_right_ui(&mut self, tiles: &Tiles<View>, ui: &mut Ui, _id: TileId, tabs: &egui_tiles::Tabs, _scroll: &mut f32) {
+        let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
+        let button = egui::Button::new("\u{26F6}").frame(false);
+        let label = format!("Full screen: {}", view.title());
+        let response = ui.add(button).on_hover_text(format!("{label}  F"));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
+        if response.clicked() {
+            self.actions.push(Action::FullScreen { view: Some(*view) });
+        }
+    }
+
+    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
+        20.0
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        3.0
+    }
+
+    fn simplification_options(&self) -> SimplificationOptions {
+        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+}
+
+/// Anonymous memory that the process holds, where the system tells.
+fn private_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
