@@ -4,6 +4,7 @@ pub mod frame;
 pub mod headless;
 pub mod input;
 pub mod png;
+pub mod sample;
 pub mod surface;
 pub mod window;
 

@@ -1,5 +1,6 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
+pub mod adapters;
 pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;
