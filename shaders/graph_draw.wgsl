@@ -41,6 +41,13 @@ const RING_PX: f32 = 3.0;
 const RING_HALF_PX: f32 = 1.25;
 const DASH_PERIOD_PX: f32 = 9.0;
 const DASH_HALF_PX: f32 = 2.5;
+const ARROW_SLOPE: f32 = 0.4;
+// Half the width of an edge, and of a highlighted one.
+const EDGE_HALF_PX: f32 = 0.55;
+const HIGHLIGHT_HALF_PX: f32 = 1.1;
+// Below this alpha the steps of a single one-pixel line do not show.
+const FAINT: f32 = 0.4;
+const NOWHERE: vec4<f32> = vec4(2.0, 2.0, 0.0, 1.0);
 // Long edges never become fainter than this.
 const LEAST_FADE: f32 = 0.1;
 
@@ -163,7 +170,7 @@ fn edge_vertex(@builtin(vertex_index) vertex: u32) -> EdgeOut {
     let corner = corner_of(vertex);
     let start = pixel_of(positions[ends.x]);
     let start_radius_px = node_styles[ends.x].radius * view.scale;
-    let half_px = select(0.55, 1.1, (style.flags & EDGE_HIGHLIGHTED) != 0u);
+    let half_px = select(EDGE_HALF_PX, HIGHLIGHT_HALF_PX, (style.flags & EDGE_HIGHLIGHTED) != 0u);
     let dashed = select(0.0, 1.0, (style.flags & EDGE_DASHED) != 0u);
     var out: EdgeOut;
     if ends.x == ends.y {
@@ -189,7 +196,11 @@ fn edge_vertex(@builtin(vertex_index) vertex: u32) -> EdgeOut {
     return out;
 }
 
-const ARROW_SLOPE: f32 = 0.4;
+// Coverage by dashes at a distance from the edge's start; 1 if it is not dashed.
+fn dash(along_px: f32, dashed: f32) -> f32 {
+    let off_middle_px = abs(fract(along_px / DASH_PERIOD_PX) - 0.5) * DASH_PERIOD_PX;
+    return mix(1.0, clamp(DASH_HALF_PX + 0.5 - off_middle_px, 0.0, 1.0), dashed);
+}
 
 @fragment
 fn edge_fragment(in: EdgeOut) -> @location(0) vec4<f32> {
@@ -198,12 +209,54 @@ fn edge_fragment(in: EdgeOut) -> @location(0) vec4<f32> {
     let off_loop = abs(length(in.at_px) - in.shape.w);
     let off_line = select(abs(in.at_px.y), off_loop, in.shape.w > 0.0);
     let line = clamp(half_px + 0.5 - off_line, 0.0, 1.0);
-    let in_dash = abs(fract(in.at_px.x / DASH_PERIOD_PX) - 0.5) * DASH_PERIOD_PX;
-    let dash = mix(1.0, clamp(DASH_HALF_PX + 0.5 - in_dash, 0.0, 1.0), in.shape.z);
     let to_tip = length_px - in.at_px.x;
     let head = clamp(ARROW_SLOPE * to_tip + 0.5 - abs(in.at_px.y), 0.0, 1.0);
     let in_head = view.arrow_px > 0.0 && in.shape.w == 0.0 && to_tip <= view.arrow_px;
-    return in.color * select(line * dash, head, in_head);
+    return in.color * select(line * dash(in.at_px.x, in.shape.z), head, in_head);
+}
+
+struct ThinEdgeOut {
+    @builtin(position) clip: vec4<f32>,
+    // Start and direction in pixels: what a line interpolates is constant across it, so the fragment asks for itself.
+    @location(0) @interpolate(flat) line: vec4<f32>,
+    @location(1) @interpolate(flat) color: vec4<f32>,
+    @location(2) @interpolate(flat) dashed: f32,
+}
+
+// An edge as two neighbouring one-pixel lines that share its coverage, which costs the software adapter less than a
+// thin quad; a faint one as one.
+@vertex
+fn thin_edge_vertex(@builtin(vertex_index) vertex: u32) -> ThinEdgeOut {
+    let edge = edge_order[vertex / 4u];
+    let ends = edges[edge];
+    let style = edge_styles[edge];
+    let center = pixel_of(positions[ends.x]);
+    let between = pixel_of(positions[ends.y]) - center;
+    let distance_px = max(length(between), 1e-3);
+    let along = between / distance_px;
+    let start = center + along * min(node_styles[ends.x].radius * view.scale, distance_px);
+    let end_radius_px = min(node_styles[ends.y].radius * view.scale, distance_px);
+    let end = center + along * max(distance_px - end_radius_px, dot(start - center, along));
+    let alpha = edge_alpha(style, distance_px);
+    let second = (vertex & 2u) != 0u;
+    let faint = alpha < FAINT;
+    let aside = select(select(-0.5, 0.5, second), 0.0, faint);
+    let minor_axis = select(vec2(1.0, 0.0), vec2(0.0, 1.0), abs(along.x) > abs(along.y));
+    var out: ThinEdgeOut;
+    out.clip = clip_of(select(start, end, (vertex & 1u) != 0u) + minor_axis * aside);
+    out.clip = select(out.clip, NOWHERE, faint && second);
+    out.line = vec4(start, along);
+    out.color = premultiplied(unpack4x8unorm(style.color), alpha);
+    out.dashed = select(0.0, 1.0, (style.flags & EDGE_DASHED) != 0u);
+    return out;
+}
+
+@fragment
+fn thin_edge_fragment(in: ThinEdgeOut) -> @location(0) vec4<f32> {
+    let from_start = in.clip.xy - in.line.xy;
+    let off_px = abs(dot(from_start, vec2(-in.line.w, in.line.z)));
+    let line = clamp(EDGE_HALF_PX + 0.5 - off_px, 0.0, 1.0);
+    return in.color * line * dash(dot(from_start, in.line.zw), in.dashed);
 }
 
 // Very many edges: plain lines, whose density is what one sees.

@@ -4,7 +4,7 @@ struct HeavyOp {
     op: u32,
     access_begin: u32,
     access_end: u32,
-    unused: u32,
+    phase: u32,
 }
 
 @group(1) @binding(0) var<storage, read> heavy_ops: array<HeavyOp>;

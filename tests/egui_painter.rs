@@ -353,8 +353,7 @@ fn the_cheap_shades_paint_what_the_general_one_paints() {
     let size_px = [512, 320];
     let size = vec2(512.0, 320.0);
     let layout = || {
-        let input =
-            egui::RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, size)), ..Default::default() };
+        let input = egui::RawInput { screen_rect: Some(Rect::from_min_size(Pos2::ZERO, size)), ..Default::default() };
         context.run_ui(input, |ui| {
             egui::Panel::left("list").show(ui, |ui| ui.label("blk.0.attn_q.weight"));
             egui::CentralPanel::default().show(ui, |ui| {

@@ -129,6 +129,21 @@ fn a_click_changes_the_picture_and_rest_draws_nothing() {
 }
 
 #[test]
+fn widgets_are_found_by_the_name_that_screen_readers_say() {
+    let (mut stage, mut scene) = (Stage::new([800, 400], 2.0), Probe::default());
+    stage.settle(&mut scene);
+    assert_eq!(stage.headless.find("clicked 0 times"), None, "names are not asked for yet");
+    stage.headless.name_widgets();
+    stage.settle(&mut scene);
+    let place = stage.headless.find("clicked 0 times").unwrap();
+    assert_eq!(place, scene.button.unwrap());
+    stage.step(&mut scene, input::click(place.center()));
+    stage.settle(&mut scene);
+    assert!(stage.headless.find("clicked 1 times").is_some());
+    assert_eq!(stage.headless.find("clicked 0 times"), None);
+}
+
+#[test]
 fn keys_text_drags_and_wheels_arrive() {
     let (mut stage, mut scene) = (Stage::new([400, 200], 1.0), Probe::default());
     stage.settle(&mut scene);

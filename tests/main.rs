@@ -8,3 +8,5 @@ mod layout;
 mod png_files;
 mod readers;
 mod shaders;
+mod wgsl;
+mod window_harness;

@@ -1,4 +1,4 @@
-//! One block of the structural start: ranks along x, lanes along y, leafs under the ops that read them.
+//! One block of the structural start: ranks along x, branches below each other along y, leafs under the ops that read them.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -43,6 +43,15 @@ pub struct Block {
     pub below: f32,
 }
 
+/// Ops in a straight line.
+struct Chain {
+    ops: Vec<Local>,
+    lane: usize,
+    /// First and last rank that it keeps for itself.
+    from: usize,
+    to: usize,
+}
+
 /// An op of the block by its index in `Members::ops`.
 type Local = usize;
 
@@ -53,7 +62,8 @@ struct Ranked<'a> {
     consumers: Vec<Vec<Local>>,
     trunk: Vec<bool>,
     rank: Vec<usize>,
-    lane: Vec<usize>,
+    /// Top lanes first; the trunk is none of them.
+    chains: Vec<Chain>,
     /// Op that a crowded single op is packed under.
     host: Vec<Option<Local>>,
 }
@@ -133,15 +143,7 @@ impl<'a> Ranked<'a> {
             }
         }
         let trunk = members.ops.iter().map(|&op| trunk[op as usize]).collect();
-        Self {
-            members,
-            operands,
-            consumers,
-            trunk,
-            rank: vec![0; count],
-            lane: vec![0; count],
-            host: vec![None; count],
-        }
+        Self { members, operands, consumers, trunk, rank: vec![0; count], chains: Vec::new(), host: vec![None; count] }
     }
 
     /// Operands always come earlier in `Members::ops`, so one pass suffices.
@@ -217,19 +219,21 @@ impl<'a> Ranked<'a> {
         }
         let ranks = self.rank.iter().max().map_or(0, |&last| last + 1);
         let mut lanes = Lanes::default();
-        for chain in &chains {
-            let (first, last) = (chain[0], chain[chain.len() - 1]);
+        for ops in chains {
+            let (first, last) = (ops[0], ops[ops.len() - 1]);
             // The column before a fork stays free for the edge that leads into it.
             let from = self.rank[first].saturating_sub(usize::from(!self.operands[first].is_empty()));
             let (lane, shift) = lanes.claim(from, self.rank[last], ranks + 1);
-            for &op in chain {
-                self.lane[op] = lane + 1;
+            for &op in &ops {
                 self.rank[op] += shift;
             }
+            let to = self.rank[last];
+            self.chains.push(Chain { ops, lane, from: from + shift, to });
         }
+        self.chains.sort_by_key(|chain| (chain.lane, chain.from));
     }
 
-    /// Turns ranks and lanes into coordinates, each column and lane as wide as what stands in it.
+    /// Turns ranks and chains into coordinates, each column as wide and each chain as high as what stands there.
     fn place(&self, graph: &LayoutGraph, clusters: &[Vec<u32>], stray: &[u32]) -> Block {
         let clusters: Vec<Cluster> = clusters.iter().map(|nodes| Cluster::new(graph, nodes)).collect();
         let stray = Cluster::new(graph, stray);
@@ -237,15 +241,10 @@ impl<'a> Ranked<'a> {
         let radius = |op: Local| graph.radius_units(self.members.ops[op] as usize);
 
         let ranks = drawn().map(|op| self.rank[op] + 1).max().unwrap_or(0);
-        let lanes = drawn().map(|op| self.lane[op] + 1).max().unwrap_or(0);
         let mut column_width = vec![0.0f32; ranks];
-        let mut lane_up = vec![0.0f32; lanes];
-        let mut lane_down = vec![0.0f32; lanes];
         for op in drawn() {
-            let (rank, lane) = (self.rank[op], self.lane[op]);
-            column_width[rank] = column_width[rank].max(2.0 * radius(op)).max(clusters[op].width());
-            lane_up[lane] = lane_up[lane].max(radius(op));
-            lane_down[lane] = lane_down[lane].max(radius(op) + clusters[op].drop());
+            let column = &mut column_width[self.rank[op]];
+            *column = column.max(2.0 * radius(op)).max(clusters[op].width());
         }
         let mut column_x = Vec::with_capacity(ranks);
         let mut width = 0.0;
@@ -254,20 +253,30 @@ impl<'a> Ranked<'a> {
             width += column + if column > 0.0 { COLUMN_GAP } else { 0.0 };
         }
         width = (width - COLUMN_GAP).max(0.0);
-        let mut lane_y = Vec::with_capacity(lanes);
-        let mut y = 0.0;
-        for lane in 0..lanes {
-            if lane > 0 {
-                y += lane_down[lane - 1] + LANE_GAP + lane_up[lane];
-            }
-            lane_y.push(y);
+
+        let trunk = || drawn().filter(|&op| self.trunk[op]);
+        let above = trunk().map(radius).fold(0.0, f32::max);
+        // How far down every column is taken; each chain stands as high as its columns allow.
+        let mut floor = vec![above; ranks];
+        for op in trunk() {
+            floor[self.rank[op]] = floor[self.rank[op]].max(radius(op) + clusters[op].drop());
         }
-        let above = lane_up.first().copied().unwrap_or(0.0);
-        let mut below = y + lane_down.last().copied().unwrap_or(0.0);
+        let mut op_y = vec![0.0f32; self.rank.len()];
+        for chain in &self.chains {
+            let up = chain.ops.iter().map(|&op| radius(op)).fold(0.0, f32::max);
+            let taken = &mut floor[chain.from..=chain.to];
+            let y = taken.iter().copied().fold(0.0, f32::max) + LANE_GAP + up;
+            taken.fill(y + up);
+            for &op in &chain.ops {
+                op_y[op] = y;
+                floor[self.rank[op]] = y + radius(op).max(up) + clusters[op].drop();
+            }
+        }
+        let mut below = floor.iter().copied().fold(0.0, f32::max);
 
         let mut nodes = Vec::with_capacity(self.members.ops.len() + self.members.leafs.len());
         for op in drawn() {
-            let centre = [column_x[self.rank[op]], lane_y[self.lane[op]]];
+            let centre = [column_x[self.rank[op]], op_y[op]];
             nodes.push((self.members.ops[op], centre));
             clusters[op].put([centre[0], centre[1] + radius(op) + CLUSTER_GAP], &mut nodes);
         }

@@ -15,7 +15,7 @@ const SCALE: f32 = 3.0;
 const COOL_OFF: f32 = 0.9;
 const STEP_SECONDS: f32 = 0.035;
 /// Steps to rest for graphs small enough; larger ones get fewer, for a like amount of work.
-const MOST_ITERATIONS: u64 = 300;
+const MOST_ITERATIONS: u64 = 2_000;
 const FEWEST_ITERATIONS: u64 = 10;
 const PAIR_BUDGET: u64 = 300_000_000;
 

@@ -14,7 +14,7 @@ const ASPECT: f32 = 1.6;
 const BLOCK_GAP: f32 = 4.0;
 const ROW_GAP: f32 = 6.0;
 /// Rows may move this many times further apart to come closer to `ASPECT`.
-const MOST_ROW_STRETCH: f32 = 2.5;
+const MOST_ROW_STRETCH: f32 = 2.0;
 /// Centre distance of shared nodes, and their distance from the rows below.
 const SHARED_PITCH: f32 = 3.4;
 const SHARED_GAP: f32 = 10.0;
@@ -135,7 +135,7 @@ fn place_rows(blocks: &[Block], positions: &mut [[f32; 2]]) -> f32 {
     let width_units = blocks.chunks(per_row).map(row_width).fold(0.0, f32::max);
     let rows = blocks.chunks(per_row).len();
     let height_units: f32 = blocks.chunks(per_row).map(row_height).sum();
-    let free = (width_units / ASPECT - height_units) / (rows as f32 - 1.0).max(1.0);
+    let free = (width_units / ASPECT - SHARED_GAP - height_units) / (rows as f32 - 1.0).max(1.0);
     let row_gap = free.clamp(ROW_GAP, MOST_ROW_STRETCH * ROW_GAP);
     let mut top = 0.0;
     for (row, members) in blocks.chunks(per_row).enumerate() {

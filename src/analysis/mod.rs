@@ -1,6 +1,7 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
 pub mod filter;
+pub mod graph_display;
 pub mod heat;
 pub mod info;
 pub mod layout;

@@ -179,7 +179,9 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// Also has the process keep the memory that frames free; see `allocator`.
     pub fn new(gpu: &Gpu) -> Self {
+        super::allocator::keep_memory_between_frames();
         Self {
             context: egui::Context::default(),
             painter: EguiPainter::new(&gpu.device),

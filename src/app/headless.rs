@@ -21,6 +21,8 @@ pub struct Headless {
     time: Duration,
     focused: bool,
     dropped: Vec<egui::DroppedFileHandle>,
+    /// The accessibility nodes of the last frame: name and place in points.
+    named: Vec<(String, Rect)>,
     frame_ms: f32,
 }
 
@@ -46,7 +48,16 @@ impl Headless {
         }
         let target = Offscreen::new(gpu, size_px)?;
         let frame = Frame::new(gpu);
-        Ok(Self { frame, target, pixels_per_point, time: Duration::ZERO, focused: true, dropped: Vec::new(), frame_ms: 0.0 })
+        Ok(Self {
+            frame,
+            target,
+            pixels_per_point,
+            time: Duration::ZERO,
+            focused: true,
+            dropped: Vec::new(),
+            named: Vec::new(),
+            frame_ms: 0.0,
+        })
     }
 
     /// egui's context of this target.
@@ -97,8 +108,23 @@ impl Headless {
         viewport.focused = Some(self.focused);
         let report = self.frame.run(gpu, scene, input, delta, &mut self.target)?;
         gpu.wait()?;
+        if let Some(update) = &report.platform_output.accesskit_update {
+            self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
+        }
         self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;
         Ok(report)
+    }
+
+    /// Has the frames from now on build the accessibility tree, which [`Self::find`] needs and nobody else pays for.
+    pub fn name_widgets(&self) {
+        self.frame.context().enable_accesskit();
+    }
+
+    /// Where the last frame put the widget that screen readers call `name`, in points: what a script clicks on. The
+    /// topmost, then leftmost, where there are several; None without [`Self::name_widgets`].
+    pub fn find(&self, name: &str) -> Option<Rect> {
+        let places = self.named.iter().filter(|(known, _)| known == name).map(|(_, place)| *place);
+        places.min_by(|a, b| a.min.y.total_cmp(&b.min.y).then(a.min.x.total_cmp(&b.min.x)))
     }
 
     /// Steps until nothing changes any more and the scene is not busy, `max_frames` times at most. Gives the number of
@@ -141,6 +167,17 @@ impl Headless {
         let used_bytes = texture.width() as usize * 4;
         Ok(padded.chunks_exact(*row_bytes as usize).flat_map(|row| &row[..used_bytes]).copied().collect())
     }
+}
+
+/// Labels carry their text as value, everything else as label.
+fn named(node: &egui::accesskit::Node) -> Option<(String, Rect)> {
+    let name = node.label().or_else(|| node.value())?;
+    let bounds = node.bounds()?;
+    let place = Rect::from_min_max(
+        egui::pos2(bounds.x0 as f32, bounds.y0 as f32),
+        egui::pos2(bounds.x1 as f32, bounds.y1 as f32),
+    );
+    Some((name.to_owned(), place))
 }
 
 impl Offscreen {

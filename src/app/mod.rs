@@ -1,5 +1,6 @@
 //! The frame, and what carries it: a window, or a texture without one.
 
+mod allocator;
 pub mod frame;
 pub mod headless;
 pub mod input;

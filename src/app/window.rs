@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use egui_winit::{ActionRequested, accesskit_winit};
 use winit::application::ApplicationHandler;
 use winit::dpi::{LogicalSize, PhysicalSize};
+use winit::error::EventLoopError;
 use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
 use winit::window::{Window, WindowId};
@@ -53,7 +54,7 @@ pub fn run(title: &str, make_scene: impl FnOnce(&Gpu, Waker) -> Box<dyn Scene>) 
         use winit::platform::x11::EventLoopBuilderExtX11 as _;
         builder.with_any_thread(true);
     }
-    let event_loop = builder.build().map_err(|error| WindowError::NoDisplay(error.to_string()))?;
+    let event_loop = builder.build().map_err(|error| WindowError::NoDisplay(reason(&error)))?;
     let mut shell = Shell {
         make_scene: Some(make_scene),
         title: title.to_owned(),
@@ -67,6 +68,13 @@ pub fn run(title: &str, make_scene: impl FnOnce(&Gpu, Waker) -> Box<dyn Scene>) 
         Some(failure) => Err(failure),
         None => ended.map_err(|error| WindowError::Ended(error.to_string())),
     }
+}
+
+/// winit puts the place in its own sources before the reason.
+fn reason(error: &EventLoopError) -> String {
+    let text = error.to_string();
+    let reason = if matches!(error, EventLoopError::Os(_)) { text.rsplit(": ").next().unwrap_or(&text) } else { &text };
+    reason.trim_end_matches('.').to_owned()
 }
 
 enum UserEvent {
@@ -164,9 +172,7 @@ impl<F: FnOnce(&Gpu, Waker) -> Box<dyn Scene>> ApplicationHandler<UserEvent> for
     fn user_event(&mut self, _event_loop: &ActiveEventLoop, event: UserEvent) {
         let Some(session) = &mut self.session else { return };
         match event {
-            UserEvent::Wake => {
-                self.wake_pending.store(false, Ordering::Release);
-            }
+            UserEvent::Wake => self.wake_pending.store(false, Ordering::Release),
             UserEvent::Accessibility(event) => session.on_accessibility(event.window_event),
         }
         session.want_frame(Instant::now());

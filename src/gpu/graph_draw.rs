@@ -16,8 +16,9 @@ use crate::kernel_io::graph_view::{
 pub const TARGET_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 /// Nodes whose mean radius is below this are points.
 const POINT_RADIUS_PX: f32 = 1.0;
-/// With more edges than this they are plain lines.
-const LINES_ABOVE_EDGES: u32 = 8_000;
+/// With more edges than this and nodes of a smaller radius than that, they are plain lines without dashes.
+const PLAIN_LINES_ABOVE_EDGES: u32 = 10_000;
+const PLAIN_LINES_RADIUS_PX: f32 = 3.0;
 /// With more edges than this all of them become fainter, in proportion, down to `LEAST_EDGE_ALPHA`.
 const THIN_ABOVE_EDGES: f32 = 20_000.0;
 const LEAST_EDGE_ALPHA: f32 = 0.1;
@@ -49,14 +50,14 @@ pub struct GraphDraw {
     nodes: wgpu::RenderPipeline,
     points: wgpu::RenderPipeline,
     edges: wgpu::RenderPipeline,
+    thin_edges: wgpu::RenderPipeline,
     lines: wgpu::RenderPipeline,
 }
 
 /// One graph's buffers. Positions belong to the layout and may move without anything done here.
 pub struct GraphScene {
     node_count: usize,
-    /// Per edge: whether both its ends exist.
-    edge_exists: Vec<bool>,
+    edges: Vec<[u32; 2]>,
     node_styles: wgpu::Buffer,
     edge_styles: wgpu::Buffer,
     node_order: wgpu::Buffer,
@@ -67,6 +68,8 @@ pub struct GraphScene {
     shown_nodes: u32,
     marked_nodes: u32,
     shown_edges: u32,
+    /// The last of the shown edges: highlighted ones and self-loops, which only quads can paint.
+    wide_edges: u32,
     mean_radius: f32,
 }
 
@@ -108,7 +111,7 @@ impl GraphScene {
         });
         let mut scene = Self {
             node_count,
-            edge_exists: edges.iter().map(|ends| ends.iter().all(|&end| (end as usize) < node_count)).collect(),
+            edges: edges.to_vec(),
             node_styles: node_style_buffer,
             edge_styles: edge_style_buffer,
             node_order,
@@ -118,6 +121,7 @@ impl GraphScene {
             shown_nodes: 0,
             marked_nodes: 0,
             shown_edges: 0,
+            wide_edges: 0,
             mean_radius: 1.0,
         };
         scene.set_node_styles(gpu, node_styles);
@@ -141,12 +145,18 @@ impl GraphScene {
 
     /// Replaces all edge styles; edges without one are hidden.
     pub fn set_edge_styles(&mut self, gpu: &Gpu, styles: &[EdgeStyle]) {
-        let styles = &styles[..styles.len().min(self.edge_exists.len())];
-        let order =
-            paint_order(styles.iter().zip(&self.edge_exists).map(|(style, &exists)| {
-                (exists && style.flags & EDGE_HIDDEN == 0, style.flags & EDGE_HIGHLIGHTED != 0)
-            }));
+        let styles = &styles[..styles.len().min(self.edges.len())];
+        let entries: Vec<(bool, bool)> = styles
+            .iter()
+            .zip(&self.edges)
+            .map(|(style, &[from, to])| {
+                let exists = from.max(to) < self.node_count as u32;
+                (exists && style.flags & EDGE_HIDDEN == 0, from == to || style.flags & EDGE_HIGHLIGHTED != 0)
+            })
+            .collect();
+        let order = paint_order(entries.iter().copied());
         self.shown_edges = order.len() as u32;
+        self.wide_edges = entries.iter().filter(|&&(shown, wide)| shown && wide).count() as u32;
         gpu.queue.write_buffer(&self.edge_styles, 0, bytemuck::cast_slice(styles));
         gpu.queue.write_buffer(&self.edge_order, 0, bytemuck::cast_slice(&order));
     }
@@ -192,9 +202,10 @@ impl GraphDraw {
         let nodes = pipeline("node_vertex", "node_fragment", wgpu::PrimitiveTopology::TriangleList);
         let points = pipeline("point_vertex", "flat_fragment", wgpu::PrimitiveTopology::PointList);
         let edges = pipeline("edge_vertex", "edge_fragment", wgpu::PrimitiveTopology::TriangleList);
+        let thin_edges = pipeline("thin_edge_vertex", "thin_edge_fragment", wgpu::PrimitiveTopology::LineList);
         let lines = pipeline("line_vertex", "flat_fragment", wgpu::PrimitiveTopology::LineList);
         gpu.check()?;
-        Ok(Self { layout, nodes, points, edges, lines })
+        Ok(Self { layout, nodes, points, edges, thin_edges, lines })
     }
 
     /// Records a pass that clears `target` (`TARGET_FORMAT`, of the camera's viewport) and paints the scene onto it.
@@ -232,16 +243,22 @@ impl GraphDraw {
             ..Default::default()
         });
         pass.set_bind_group(0, &scene.bindings, &[]);
-        let as_points = scene.mean_radius * camera.scale < POINT_RADIUS_PX;
-        if scene.shown_edges > LINES_ABOVE_EDGES {
+        let radius_px = scene.mean_radius * camera.scale;
+        let thin_edges = scene.shown_edges - scene.wide_edges;
+        let mut quads_from = thin_edges;
+        if thin_edges > PLAIN_LINES_ABOVE_EDGES && radius_px < PLAIN_LINES_RADIUS_PX {
             pass.set_pipeline(&self.lines);
-            pass.draw(0..2 * scene.shown_edges, 0..1);
+            pass.draw(0..2 * thin_edges, 0..1);
+        } else if view.arrow_px == 0.0 {
+            pass.set_pipeline(&self.thin_edges);
+            pass.draw(0..4 * thin_edges, 0..1);
         } else {
-            pass.set_pipeline(&self.edges);
-            pass.draw(quads(0..scene.shown_edges), 0..1);
+            quads_from = 0;
         }
+        pass.set_pipeline(&self.edges);
+        pass.draw(quads(quads_from..scene.shown_edges), 0..1);
         let unmarked = scene.shown_nodes - scene.marked_nodes;
-        if as_points {
+        if radius_px < POINT_RADIUS_PX {
             pass.set_pipeline(&self.points);
             pass.draw(0..unmarked, 0..1);
             pass.set_pipeline(&self.nodes);

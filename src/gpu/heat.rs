@@ -8,7 +8,7 @@ use super::heat_data::{FEW_ACCESSES, HeavyOp, Piece};
 use super::heat_kernels::{Kernel, Kernels, Params, Recording, Scratch, Variant};
 use super::{Gpu, GpuError};
 
-pub use super::heat_data::{HeatData, HeatGpuError};
+pub use super::heat_data::{Chunking, HeatData, HeatGpuError};
 
 /// Columns that sums are computed of at once.
 const SUM_TILE_WIDTH: u32 = 4096;
@@ -18,9 +18,8 @@ pub const MAX_TILE_WIDTH: u32 = 1024;
 const SCRATCH_WORDS: u64 = 1 << 22;
 /// Rows that one dispatch takes.
 const MOST_ROWS: u64 = 32_768;
-/// Accesses that one dispatch visits, so that none lasts long.
-const COUNTED_PER_DISPATCH: u32 = 1 << 23;
-const RAISED_PER_DISPATCH: u32 = 1 << 20;
+/// How many accesses are counted in the time that one is raised in.
+const COUNTED_PER_RAISED: u32 = 8;
 /// How many counters of ranges cost as much as marking one access by itself.
 const COUNTERS_PER_MARK: u64 = 8;
 /// Ops of which heat_walk.wgsl takes a block, where rows are that long.
@@ -204,7 +203,7 @@ impl<'a> Plan<'a> {
         let countable = ranges <= SCRATCH_WORDS;
         let words_per_row = u64::from(tile_width).max(if countable { ranges } else { 0 });
         for rows in self.rows(SCRATCH_WORDS / words_per_row) {
-            let pieces = self.data.pieces(rows.ops.clone(), COUNTED_PER_DISPATCH);
+            let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
             let counters = u64::from(rows.count) * ranges;
             let marks = self.data.accesses_around(&rows.ops).len() as u64;
             let counts = (countable && marks * COUNTERS_PER_MARK >= counters).then(|| {
@@ -279,7 +278,8 @@ impl<'a> Plan<'a> {
         let tile_width = self.query.width.min(MAX_TILE_WIDTH);
         let levels = tile_width.ilog2() + 1;
         for rows in self.rows(SCRATCH_WORDS / u64::from(levels * tile_width)) {
-            let pieces = self.data.pieces(rows.ops.clone(), RAISED_PER_DISPATCH);
+            let most_accesses = self.data.chunking.accesses_per_dispatch / COUNTED_PER_RAISED;
+            let pieces = self.data.pieces(rows.ops.clone(), most_accesses);
             for columns in self.columns(tile_width) {
                 self.record_raising(work, &rows, &columns, &pieces, cells);
             }

@@ -17,16 +17,30 @@ pub enum HeatGpuError {
     Gpu(#[from] GpuError),
 }
 
-/// Ops of one chunk: half a binding.
-const OPS_PER_CHUNK: usize = 1 << 24;
-/// Accesses of one chunk: 128 MiB, a whole binding.
-const ACCESSES_PER_CHUNK: usize = 1 << 25;
+/// How columns and the dispatches over them are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunking {
+    /// A multiple of `OPS_PER_CUT`; one less than a binding's u32 at most.
+    pub ops: usize,
+    /// A binding's u32 at most.
+    pub accesses: usize,
+    /// About how many accesses one dispatch visits, so that none lasts long.
+    pub accesses_per_dispatch: u32,
+}
+
+impl Default for Chunking {
+    /// Bindings of 64 and 128 MiB, and some 40 ms a dispatch on a software adapter.
+    fn default() -> Self {
+        Self { ops: 1 << 24, accesses: 1 << 25, accesses_per_dispatch: 1 << 23 }
+    }
+}
+
 /// Bytes that go up at once, so that the driver's staging memory stays small.
 const PIECE_BYTES: usize = 8 << 20;
 /// Every so many ops, where their accesses begin is kept on the CPU side too.
 const OPS_PER_SAMPLE: usize = 256;
 /// Dispatches are cut at multiples of so many ops, so that no workgroup's block of ops is.
-const OPS_PER_CUT: usize = 1024;
+pub const OPS_PER_CUT: usize = 1024;
 /// Accesses that `raise` takes for few; heat_raise.wgsl has the same number.
 pub const FEW_ACCESSES: u32 = 16;
 
@@ -79,6 +93,7 @@ pub struct HeatData {
     pub(super) most_accesses_of_op: u32,
     /// Ops with more than `FEW_ACCESSES` accesses, and those that the end of a chunk cuts.
     pub(super) heavy_ops: Vec<HeavyOp>,
+    pub(super) chunking: Chunking,
     op_chunks: Vec<OpChunk>,
     access_chunks: Vec<AccessChunk>,
     /// First access of every `OPS_PER_SAMPLE`th op, and the number of accesses.
@@ -95,6 +110,11 @@ pub struct HeatData {
 impl HeatData {
     /// Validates all columns and copies them to the GPU, straight from the slices.
     pub fn upload(gpu: &Gpu, columns: &HeatColumns<'_>) -> Result<Self, HeatGpuError> {
+        Self::upload_in_chunks(gpu, columns, Chunking::default())
+    }
+
+    /// `upload` with chunks of another size.
+    pub fn upload_in_chunks(gpu: &Gpu, columns: &HeatColumns<'_>, chunking: Chunking) -> Result<Self, HeatGpuError> {
         columns.check_lengths()?;
         let op_count = columns.op_first_access.len();
         let access_count = columns.access_range.len();
@@ -108,10 +128,10 @@ impl HeatData {
             present_phases |= 1 << phase;
         }
 
-        let mut summary = Summary::of_ranges(columns)?;
+        let mut summary = Summary::of_ranges(columns, chunking.accesses)?;
         let mut access_chunks = Vec::new();
-        for begin in (0..access_count).step_by(ACCESSES_PER_CHUNK) {
-            let end = (begin + ACCESSES_PER_CHUNK).min(access_count);
+        for begin in (0..access_count).step_by(chunking.accesses) {
+            let end = (begin + chunking.accesses).min(access_count);
             let range = upload_column(gpu, "access_range", &columns.access_range[begin..end], |at, ranges| {
                 check_indices("access_range", begin + at, ranges, range_count)
             })?;
@@ -119,8 +139,8 @@ impl HeatData {
             access_chunks.push(AccessChunk { begin: begin as u32, end: end as u32, range, flags });
         }
         let mut op_chunks = Vec::new();
-        for begin in (0..op_count).step_by(OPS_PER_CHUNK) {
-            let end = (begin + OPS_PER_CHUNK).min(op_count);
+        for begin in (0..op_count).step_by(chunking.ops) {
+            let end = (begin + chunking.ops).min(op_count);
             let first_access = upload_firsts(gpu, columns, begin..end, &mut summary)?;
             let pass = upload_column(gpu, "op_pass", &columns.op_pass[begin..end], |at, passes| {
                 check_indices("op_pass", begin + at, passes, columns.pass_phase.len())
@@ -146,6 +166,7 @@ impl HeatData {
             largest_tensor_bytes: columns.tensor_bytes.iter().copied().max().unwrap_or(0),
             most_accesses_of_op: summary.most_accesses_of_op,
             heavy_ops: summary.heavy_ops,
+            chunking,
             op_chunks,
             access_chunks,
             first_access_samples,
@@ -209,7 +230,7 @@ impl HeatData {
         let mut pieces = Vec::new();
         let mut begin = ops.start;
         while begin < ops.end {
-            let chunk = &self.op_chunks[begin / OPS_PER_CHUNK];
+            let chunk = &self.op_chunks[begin / self.chunking.ops];
             let chunk_end = (chunk.first_op + chunk.op_count) as usize;
             let cuts = |cut: usize| (begin / OPS_PER_CUT + cut) * OPS_PER_CUT;
             let mut step = 1;
@@ -234,7 +255,8 @@ impl HeatData {
 
     /// Chunks of accesses that `op` has accesses in.
     pub(super) fn chunks_of_op(&self, op: &HeavyOp) -> Range<usize> {
-        op.access_begin as usize / ACCESSES_PER_CHUNK..(op.access_end as usize).div_ceil(ACCESSES_PER_CHUNK)
+        let accesses = self.chunking.accesses;
+        op.access_begin as usize / accesses..(op.access_end as usize).div_ceil(accesses)
     }
 
     pub(super) fn access_chunk(&self, index: usize) -> &AccessChunk {
@@ -247,10 +269,11 @@ struct Summary {
     tensor_extent_bytes: Vec<u64>,
     heavy_ops: Vec<HeavyOp>,
     most_accesses_of_op: u32,
+    chunk_accesses: usize,
 }
 
 impl Summary {
-    fn of_ranges(columns: &HeatColumns<'_>) -> Result<Self, HeatError> {
+    fn of_ranges(columns: &HeatColumns<'_>, chunk_accesses: usize) -> Result<Self, HeatError> {
         let mut tensor_extent_bytes = columns.tensor_bytes.to_vec();
         let tensor_count = tensor_extent_bytes.len();
         for (range, &tensor) in columns.range_tensor.iter().enumerate() {
@@ -262,13 +285,13 @@ impl Summary {
                 *extent = end.max(*extent);
             }
         }
-        Ok(Self { tensor_extent_bytes, heavy_ops: Vec::new(), most_accesses_of_op: 0 })
+        Ok(Self { tensor_extent_bytes, heavy_ops: Vec::new(), most_accesses_of_op: 0, chunk_accesses })
     }
 
     fn note_op(&mut self, op: usize, accesses: Range<usize>) {
         let count = accesses.len() as u32;
         self.most_accesses_of_op = self.most_accesses_of_op.max(count);
-        let cut = count > 0 && accesses.start / ACCESSES_PER_CHUNK != (accesses.end - 1) / ACCESSES_PER_CHUNK;
+        let cut = count > 0 && accesses.start / self.chunk_accesses != (accesses.end - 1) / self.chunk_accesses;
         if count > FEW_ACCESSES || cut {
             let (access_begin, access_end) = (accesses.start as u32, accesses.end as u32);
             self.heavy_ops.push(HeavyOp { op: op as u32, access_begin, access_end, phase: 0 });

@@ -1,12 +1,15 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
 pub mod adapters;
+pub mod colormap;
 pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;
 pub mod graph_draw;
+pub mod graph_pick;
 pub mod heat;
 pub mod heat_data;
+pub mod heat_draw;
 pub mod heat_kernels;
 pub mod layout;
 pub mod shaders;

@@ -26,6 +26,7 @@ pub const ALL: &[(&str, &str)] = &[
             "heat_direct.wgsl"
         ),
     ),
+    ("heat_draw.wgsl", include_str!("../../shaders/heat_draw.wgsl")),
     ("heat_finish.wgsl", joined!("heat_common.wgsl", "heat_finish.wgsl")),
     ("heat_heavy.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_heavy.wgsl")),
     ("heat_merge.wgsl", joined!("heat_common.wgsl", "heat_merge.wgsl")),

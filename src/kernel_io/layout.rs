@@ -12,7 +12,7 @@ const COOLING_SHARE: f32 = 0.8;
 /// Radii outside these bounds (layout units) are moved onto them, so that one node cannot spoil the grid for all.
 pub const RADIUS_RANGE: [f32; 2] = [0.05, 8.0];
 /// Nodes repel up to this distance of their centres, in layout units.
-const REPEL_REACH: f32 = 4.5;
+const REPEL_REACH: f32 = 3.6;
 /// Gap that nodes keep when pushed apart, so that what rounding leaves is not yet an overlap.
 const COLLISION_MARGIN: f32 = 0.25;
 /// Gap between the rims of two connected nodes at which their spring is at ease.

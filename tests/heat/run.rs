@@ -1,23 +1,17 @@
-//! The heatmap: the CPU twin against the definition, the kernels against the twin, and both against bad columns.
+//! Random runs, and what a heatmap of them is by definition.
 
-use std::sync::OnceLock;
-
-use proptest::prelude::*;
-use tensorscope::analysis::heat as cpu;
-use tensorscope::gpu::Gpu;
-use tensorscope::gpu::heat::{HeatData, HeatGpuError, HeatPipelines};
 use tensorscope::kernel_io::heat::*;
 
 /// A small deterministic generator, so that runs of any size need no strategy of their own.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// Below `end`, which is not 0.
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -30,21 +24,21 @@ impl Random {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Run {
-    access_range: Vec<u32>,
-    access_flags: Vec<u32>,
-    op_first_access: Vec<u32>,
-    op_pass: Vec<u32>,
-    pass_phase: Vec<u32>,
-    range_tensor: Vec<u32>,
-    range_offset: Vec<u64>,
-    range_length: Vec<u64>,
-    tensor_base: Vec<u64>,
-    tensor_bytes: Vec<u64>,
+pub struct Run {
+    pub access_range: Vec<u32>,
+    pub access_flags: Vec<u32>,
+    pub op_first_access: Vec<u32>,
+    pub op_pass: Vec<u32>,
+    pub pass_phase: Vec<u32>,
+    pub range_tensor: Vec<u32>,
+    pub range_offset: Vec<u64>,
+    pub range_length: Vec<u64>,
+    pub tensor_base: Vec<u64>,
+    pub tensor_bytes: Vec<u64>,
 }
 
 impl Run {
-    fn columns(&self) -> HeatColumns<'_> {
+    pub fn columns(&self) -> HeatColumns<'_> {
         HeatColumns {
             access_range: &self.access_range,
             access_flags: &self.access_flags,
@@ -61,7 +55,7 @@ impl Run {
 
     /// `ops` ops over `ranges` ranges of tensors up to 2^`bits` bytes: ops without accesses and with up to 40, tensors
     /// without a place, ranges of no bytes, and a track that begins high up in half of the runs.
-    fn random(seed: u64, ops: usize, ranges: usize, bits: u32) -> Self {
+    pub fn random(seed: u64, ops: usize, ranges: usize, bits: u32) -> Self {
         let mut random = Random::new(seed);
         let mut run = Self::default();
         let mut base = random.pick(&[0, 0, u64::from(u32::MAX) - 5, 1 << 61]);
@@ -101,12 +95,15 @@ impl Run {
         run
     }
 
-    fn query(&self, random: &mut Random, bits: u32) -> HeatQuery {
+    pub fn query(&self, random: &mut Random, bits: u32) -> HeatQuery {
         let near = random.below(u64::from(bits) + 2) as u32;
         let kx = random.pick(&[near, near, near, near, 0, 3, 17, 31, 32, 33, 45, 63]);
         let ky = random.pick(&[0, 1, 2, 3, 5, 8, 9, 31, 32, 64, 200]);
         let base = self.tensor_base.iter().copied().filter(|&base| base != NO_BASE).min().unwrap_or(0);
-        let x0 = (base >> kx).saturating_sub(random.below(3)) + random.pick(&[0, 0, 1, 5, 60]);
+        let near_base = (base >> kx).saturating_sub(random.below(3));
+        let tensor = random.below(self.tensor_base.len() as u64) as usize;
+        let placed = if self.tensor_base[tensor] == NO_BASE { base } else { self.tensor_base[tensor] };
+        let inside = (placed + random.below(self.tensor_bytes[tensor] + 1)) >> kx;
         let rows = (self.op_pass.len() as u64).checked_shr(ky).unwrap_or(0);
         let later = random.below(rows + 2);
         HeatQuery {
@@ -116,7 +113,7 @@ impl Run {
             phases: random.pick(&[u32::MAX, 0b111, 0b1, 0b110, 0]),
             kx,
             ky,
-            x0: random.pick(&[x0, x0, x0, x0, u64::MAX, u64::MAX - 3]),
+            x0: random.pick(&[near_base, near_base, inside, inside, inside, inside + 2, u64::MAX, u64::MAX - 3]),
             y0: random.pick(&[0, 0, later, u64::MAX]),
             width: random.below(40) as u32,
             height: random.below(12) as u32,
@@ -125,7 +122,7 @@ impl Run {
 }
 
 /// The definition, word for word: every access against every cell.
-fn defined(run: &Run, query: &HeatQuery) -> Vec<u64> {
+pub fn defined(run: &Run, query: &HeatQuery) -> Vec<u64> {
     let cell_bytes = 1u128 << query.kx;
     let mut cells = vec![0u128; query.cell_count()];
     for op in 0..run.op_pass.len() {
@@ -175,53 +172,18 @@ fn defined(run: &Run, query: &HeatQuery) -> Vec<u64> {
     cells.into_iter().map(|cell| u64::try_from(cell).expect("small runs")).collect()
 }
 
-struct Engine {
-    gpu: Gpu,
-    pipelines: HeatPipelines,
-}
-
-fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let gpu = Gpu::headless().expect("a software adapter");
-        let pipelines = HeatPipelines::new(&gpu);
-        Engine { gpu, pipelines }
-    })
-}
-
-fn on_gpu(data: &HeatData, query: &HeatQuery) -> HeatGrid {
-    let Engine { gpu, pipelines } = engine();
-    pipelines.bin(gpu, data, query).expect("bin").read(gpu).expect("read")
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn the_twin_does_what_the_definition_says(seed: u64, ops in 0usize..300, ranges in 0usize..60, bits in 0u32..50) {
-        let run = Run::random(seed, ops, ranges, bits);
-        let mut random = Random::new(!seed);
-        for _ in 0..16 {
-            let query = run.query(&mut random, bits);
-            let grid = cpu::bin(&run.columns(), &query).expect("good columns");
-            prop_assert_eq!((grid.width, grid.height), (query.width, query.height));
-            prop_assert_eq!(&grid.values, &defined(&run, &query), "{:?}", query);
-        }
-    }
-}
-
-#[test]
-fn the_kernels_agree_with_the_twin_on_random_runs() {
-    let mut random = Random::new(7);
-    for seed in 0..24 {
-        let (ops, ranges, bits) = (random.below(3000) as usize, random.below(90) as usize, random.below(50) as u32);
-        let run = Run::random(seed, ops, ranges, bits);
-        let data = HeatData::upload(&engine().gpu, &run.columns()).expect("upload");
-        for _ in 0..16 {
-            let query = run.query(&mut random, bits);
-            let expected = cpu::bin(&run.columns(), &query).expect("good columns");
-            let context = format!("seed {seed}, {ops} ops, {ranges} ranges: {query:?}");
-            assert_eq!(on_gpu(&data, &query), expected, "{context}");
-        }
+/// The whole run below byte 2^64, four ops a row.
+pub fn everything(run: &Run) -> HeatQuery {
+    HeatQuery {
+        measure: Measure::Bytes,
+        aggregate: Aggregate::Sum,
+        direction: Direction::Both,
+        phases: 0x7fff_ffff,
+        kx: 63,
+        ky: 2,
+        x0: 0,
+        y0: 0,
+        width: 2,
+        height: run.op_pass.len() as u32 / 4 + 1,
     }
 }
