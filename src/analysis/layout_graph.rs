@@ -56,7 +56,10 @@ pub struct TooLarge {
 
 /// Every leaf that is a 3-D model tensor with experts becomes one node per expert, each with all of the leaf's edges.
 pub fn unfold_experts(trace: &Trace, graph: &Graph) -> Result<Unfolded, TooLarge> {
-    let slices = slices_per_node(trace, graph);
+    unfold(graph, &slices_per_node(trace, graph))
+}
+
+fn unfold(graph: &Graph, slices: &[u32]) -> Result<Unfolded, TooLarge> {
     let nodes = slices.iter().map(|&n| u64::from(n)).sum();
     let slices_of = |node: u32| slices.get(node as usize).copied().unwrap_or(0);
     // At most 2^32 edges times 2^64: saturate, so that the comparison below holds.
@@ -139,5 +142,22 @@ mod tests {
         assert_eq!(layout.leaf, [false, false, true, true]);
         assert_eq!(layout.radius, [1.0, 1.0, 0.7, 0.7]);
         assert_eq!(layout.edges, [[2, 1], [0, 1], [2, 0]]);
+    }
+
+    #[test]
+    fn slices_stand_where_the_leaf_stood_and_read_as_it_did() {
+        let unfolded = unfold(&graph(), &[1, 1, 3, 1]).unwrap();
+        assert_eq!(unfolded.origin, [(0, None), (1, None), (2, Some(0)), (2, Some(1)), (2, Some(2)), (3, None)]);
+        assert_eq!(unfolded.layout.edges, [[2, 1], [3, 1], [4, 1], [0, 1], [2, 0], [3, 0], [4, 0]]);
+        assert_eq!(unfolded.layout.order, [0, 1, 0, 0, 0, 4]);
+        assert_eq!(unfolded.layout.node_count(), 6);
+    }
+
+    #[test]
+    fn a_claim_of_many_experts_costs_no_memory() {
+        assert_eq!(
+            unfold(&graph(), &[1, 1, u32::MAX, 1]),
+            Err(TooLarge { nodes: 4_294_967_298, edges: 8_589_934_591 })
+        );
     }
 }
