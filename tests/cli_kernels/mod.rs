@@ -1,6 +1,7 @@
 //! Commands that compute, as a person runs them.
 
 mod actions;
+mod bundled_run;
 mod doctor;
 mod heatmap;
 mod layout;
