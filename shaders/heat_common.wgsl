@@ -32,7 +32,7 @@ struct Params {
     items: u32,
     // Levels of the table of maxima.
     levels: u32,
-    // Workgroups per item.
+    // Parts of an item that are taken on their own: of a row, or of a heavy op.
     pieces: u32,
 }
 

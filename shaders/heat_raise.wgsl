@@ -66,39 +66,35 @@ fn raise(
     if begin == end || end - begin > FEW_ACCESSES || begin < p.access_begin || end > p.access_end || !in_phases(op) {
         return;
     }
-    let table = ((op - p.first_op) >> p.ky) * p.levels * p.width;
+    // Spans of the accesses that count and that the tile has bins of.
+    var spans: array<Span, FEW_ACCESSES>;
+    var count = 0u;
     for (var access = begin; access < end; access++) {
-        if !in_direction(access) {
+        if in_direction(access) {
+            spans[count] = span_of(range_of(access));
+            count += u32(spans[count].first_bin <= spans[count].last_bin);
+        }
+    }
+    let table = ((op - p.first_op) >> p.ky) * p.levels * p.width;
+    for (var i = 0u; i < count * breaks(); i++) {
+        let from_bin = break_of(spans[i / breaks()], i % breaks());
+        if from_bin >= p.width {
             continue;
         }
-        let span = span_of(range_of(access));
-        if span.first_bin > span.last_bin {
+        var value = vec2(0u, 0u);
+        var to_bin = p.width;
+        for (var other = 0u; other < count; other++) {
+            value = add64(value, overlap(spans[other], from_bin));
+            for (var j = 0u; j < breaks(); j++) {
+                let at = break_of(spans[other], j);
+                to_bin = select(to_bin, min(to_bin, at), at > from_bin);
+            }
+        }
+        if all(value == vec2(0u, 0u)) {
             continue;
         }
-        for (var i = 0u; i < breaks(); i++) {
-            let from_bin = break_of(span, i);
-            if from_bin >= p.width {
-                continue;
-            }
-            var value = vec2(0u, 0u);
-            var to_bin = p.width;
-            for (var other = begin; other < end; other++) {
-                let other_span = span_of(range_of(other));
-                if !in_direction(other) || other_span.first_bin > other_span.last_bin {
-                    continue;
-                }
-                value = add64(value, overlap(other_span, from_bin));
-                for (var j = 0u; j < breaks(); j++) {
-                    let at = break_of(other_span, j);
-                    to_bin = select(to_bin, min(to_bin, at), at > from_bin);
-                }
-            }
-            if all(value == vec2(0u, 0u)) {
-                continue;
-            }
-            let level = firstLeadingBit(to_bin - from_bin);
-            raise_cell(table + level * p.width + from_bin, value);
-            raise_cell(table + level * p.width + to_bin - (1u << level), value);
-        }
+        let level = firstLeadingBit(to_bin - from_bin);
+        raise_cell(table + level * p.width + from_bin, value);
+        raise_cell(table + level * p.width + to_bin - (1u << level), value);
     }
 }

@@ -9,7 +9,22 @@ override WIDE: bool = false;
 const LANES: u32 = 64u;
 const MAX_TILE_WIDTH: u32 = 1024u;
 // The level in hand and the one above it, in turns.
-var<workgroup> settled: array<vec2<u32>, 2048>;
+var<workgroup> low: array<u32, 2048>;
+var<workgroup> high: array<u32, 2048>;
+
+fn settled(at: u32) -> vec2<u32> {
+    if WIDE {
+        return vec2(low[at], high[at]);
+    }
+    return vec2(low[at], 0u);
+}
+
+fn higher(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    if WIDE {
+        return max64(a, b);
+    }
+    return vec2(max(a.x, b.x), 0u);
+}
 
 @compute @workgroup_size(64)
 fn settle(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -26,17 +41,20 @@ fn settle(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 value.y = high_words[at];
             }
             if level < p.levels {
-                value = max64(value, settled[above + bin]);
+                value = higher(value, settled(above + bin));
                 if bin >= half {
-                    value = max64(value, settled[above + bin - half]);
+                    value = higher(value, settled(above + bin - half));
                 }
             }
-            settled[current + bin] = value;
+            low[current + bin] = value.x;
+            if WIDE {
+                high[current + bin] = value.y;
+            }
         }
         workgroupBarrier();
     }
     let row_cell = (p.first_row + row) * p.stride + p.first_column;
     for (var bin = lane; bin < p.width; bin += LANES) {
-        cells[row_cell + bin] = settled[MAX_TILE_WIDTH + bin];
+        cells[row_cell + bin] = settled(MAX_TILE_WIDTH + bin);
     }
 }

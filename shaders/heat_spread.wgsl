@@ -1,4 +1,4 @@
-// Spreads what heat_count.wgsl counted over the bins: one invocation a range and row.
+// Spreads what was counted over the bins: one invocation a range and row.
 
 @group(1) @binding(0) var<storage, read> counts: array<u32>;
 

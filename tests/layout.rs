@@ -15,7 +15,7 @@ use tensorscope::kernel_io::layout::{
 
 use crate::wgsl::struct_members;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Builds graphs op by op, in execution order.
 #[derive(Default)]

@@ -98,11 +98,9 @@ impl LayoutCpu {
             let distance = length(between).max(1e-6);
             let stretch = (distance - spring.rest).clamp(-step.spring_cap, step.spring_cap);
             let pull = step.spring * spring.weight * stretch / distance;
-            for axis in 0..2 {
-                let force = fixed(between[axis] * pull, step);
-                self.spring_sums[a][axis] = self.spring_sums[a][axis].wrapping_add(force);
-                self.spring_sums[b][axis] = self.spring_sums[b][axis].wrapping_sub(force);
-            }
+            let force = between.map(|along| fixed(along * pull, step));
+            self.spring_sums[a] = add_fixed(self.spring_sums[a], force);
+            self.spring_sums[b] = add_fixed(self.spring_sums[b], force.map(|along| -along));
         }
     }
 
@@ -131,10 +129,8 @@ impl LayoutCpu {
                     let reach = anchor.radius + self.problem.anchors[other as usize].radius + step.collision_margin;
                     let overlap = (0.5 * (reach - distance)).clamp(0.0, 4.0);
                     touching += u32::from(overlap > 0.0);
-                    for axis in 0..2 {
-                        force[axis] = force[axis].wrapping_add(fixed(away[axis] * repel, step));
-                        push[axis] = push[axis].wrapping_add(fixed(away[axis] * overlap, step));
-                    }
+                    force = add_fixed(force, away.map(|along| fixed(along * repel, step)));
+                    push = add_fixed(push, away.map(|along| fixed(along * overlap, step)));
                 }
             }
         }
@@ -240,6 +236,11 @@ fn cell_of(step: &LayoutStep, position: [f32; 2]) -> [u32; 2] {
 
 fn fixed(force: f32, step: &LayoutStep) -> i32 {
     (force * step.fixed_scale).round_ties_even() as i32
+}
+
+/// A sum that wraps where the kernel's would.
+fn add_fixed(a: [i32; 2], b: [i32; 2]) -> [i32; 2] {
+    [a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1])]
 }
 
 /// Unit vector from `other` to `node`. Nodes at one point part in a direction that both agree on.

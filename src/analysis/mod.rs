@@ -11,3 +11,4 @@ pub mod layout_fdg;
 pub mod layout_graph;
 pub mod layout_start;
 pub mod links;
+pub mod probe;

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egui::{TextureId, ViewportCommand, ViewportId};
+use egui::{ViewportCommand, ViewportId};
 
 use crate::gpu::egui_mesh::MeshList;
-use crate::gpu::egui_painter::{EguiPainter, UserTexture};
+use crate::gpu::egui_painter::EguiPainter;
+use crate::gpu::frame_gpu::{self, FrameGpu};
 use crate::gpu::{Gpu, GpuError};
 
 /// What a frame shows. Methods are called in the order they stand here.
@@ -109,50 +110,6 @@ impl Waker {
     }
 }
 
-/// The GPU as a scene sees it during a frame.
-pub struct FrameGpu<'a> {
-    pub gpu: &'a Gpu,
-    painter: &'a mut EguiPainter,
-    encoder: &'a mut Option<wgpu::CommandEncoder>,
-    picture_changed: &'a mut bool,
-    freed: &'a mut Vec<TextureId>,
-}
-
-impl FrameGpu<'_> {
-    /// Where views record the passes that draw the textures they show; submitted before egui's pass. Asking for it
-    /// says that the picture changes; work that does not show yet goes to [`Self::background_encoder`].
-    pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        *self.picture_changed = true;
-        self.background_encoder()
-    }
-
-    /// The same encoder, for work whose result is not on screen in this frame.
-    pub fn background_encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        self.encoder.get_or_insert_with(|| frame_encoder(self.gpu))
-    }
-
-    /// Says that a texture on screen has changed in a way that its layout does not tell.
-    pub fn picture_changed(&mut self) {
-        *self.picture_changed = true;
-    }
-
-    /// Makes a texture (`Rgba8Unorm`, `TEXTURE_BINDING`, premultiplied alpha) showable as an egui image.
-    pub fn register(&mut self, view: &wgpu::TextureView, look: UserTexture) -> TextureId {
-        self.painter.register(&self.gpu.device, view, look)
-    }
-
-    /// Shows another view under a registered id.
-    pub fn update(&mut self, id: TextureId, view: &wgpu::TextureView) {
-        self.painter.update(&self.gpu.device, id, view);
-        *self.picture_changed = true;
-    }
-
-    /// Forgets a registered texture at the end of this frame, which may still show it.
-    pub fn free(&mut self, id: TextureId) {
-        self.freed.push(id);
-    }
-}
-
 /// What came of a frame.
 pub struct FrameReport {
     /// When egui or the scene want the next frame; `Duration::MAX` is never.
@@ -224,13 +181,7 @@ impl Frame {
         let mut encoder = None;
         let mut changed = self.stale;
         let mut freed = Vec::new();
-        let mut frame_gpu = FrameGpu {
-            gpu,
-            painter: &mut self.painter,
-            encoder: &mut encoder,
-            picture_changed: &mut changed,
-            freed: &mut freed,
-        };
+        let mut frame_gpu = FrameGpu::new(gpu, &mut self.painter, &mut encoder, &mut changed, &mut freed);
         let mut output = self.context.run_ui(input, |ui| scene.ui(ui, &mut frame_gpu));
         scene.draw(&mut frame_gpu);
         let laid_out = Instant::now();
@@ -287,7 +238,7 @@ impl Frame {
         let format = target.format();
         self.painter.upload(&gpu.device, &gpu.queue, format, &self.next)?;
         let Some(view) = target.acquire(gpu)? else { return Ok(false) };
-        let mut encoder = encoder.take().unwrap_or_else(|| frame_encoder(gpu));
+        let mut encoder = encoder.take().unwrap_or_else(|| frame_gpu::frame_encoder(gpu));
         let fill = self.context.global_style().visuals.panel_fill;
         let [r, g, b, _] = fill.to_array().map(|byte| f64::from(byte) / 255.0);
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
@@ -310,10 +261,6 @@ impl Frame {
         std::mem::swap(&mut self.next, &mut self.shown);
         Ok(true)
     }
-}
-
-fn frame_encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
-    gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("frame") })
 }
 
 fn milliseconds(duration: Duration) -> f32 {

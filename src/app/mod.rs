@@ -9,4 +9,4 @@ pub mod sample;
 pub mod surface;
 pub mod window;
 
-pub use frame::{Frame, FrameGpu, FrameReport, FrameTime, Scene, Target, Waker};
+pub use frame::{Frame, FrameReport, FrameTime, Scene, Target, Waker};

@@ -1,7 +1,7 @@
 //! A run's heat columns in GPU memory, in chunks that one binding can hold.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::kernel_io::heat::{HeatColumns, HeatError, Place};
 
@@ -103,8 +103,8 @@ pub struct HeatData {
     tensor_bytes: wgpu::Buffer,
     /// Per tensor: bytes from its first to the last that a range or its size reaches.
     tensor_extent_bytes: Vec<u64>,
-    /// Whether the places of ranges follow `tensor_base`.
-    placed: AtomicBool,
+    /// Whether the places of ranges follow `tensor_base`; held until the work that makes them is submitted.
+    placed: Mutex<bool>,
 }
 
 impl HeatData {
@@ -178,7 +178,7 @@ impl HeatData {
             tensor_base: upload_column(gpu, "tensor_base", columns.tensor_base, accept)?,
             tensor_bytes: upload_column(gpu, "tensor_bytes", columns.tensor_bytes, accept)?,
             tensor_extent_bytes: summary.tensor_extent_bytes,
-            placed: AtomicBool::new(false),
+            placed: Mutex::new(false),
         };
         data.check_bases(columns.tensor_base)?;
         gpu.check()?;
@@ -193,7 +193,7 @@ impl HeatData {
         }
         self.check_bases(bases)?;
         gpu.queue.write_buffer(&self.tensor_base, 0, bytemuck::cast_slice(bases));
-        self.placed.store(false, Ordering::Release);
+        *self.placed.get_mut().unwrap_or_else(PoisonError::into_inner) = false;
         Ok(())
     }
 
@@ -205,16 +205,19 @@ impl HeatData {
         }
     }
 
-    /// Records the placing of ranges, unless they stand where `tensor_base` says already.
-    pub(super) fn record_placing(&self, work: &mut Recording<'_>) {
-        if self.placed.swap(true, Ordering::AcqRel) {
-            return;
+    /// Records the placing of ranges, unless they stand where `tensor_base` says already. Keep what it returns until
+    /// the work is submitted, so that no other thread's work goes first.
+    pub(super) fn record_placing(&self, work: &mut Recording<'_>) -> MutexGuard<'_, bool> {
+        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *placed, true) {
+            return placed;
         }
         let params = Params { ranges: self.range_count, ..Params::default() };
         let [tensor, offset, length] = &self.range_columns;
         let columns =
             [tensor, offset, length, &self.tensor_base, &self.tensor_bytes, &self.exact_place, &self.whole_place];
         work.dispatch_linear(Variant::of(Kernel::Place), &params, &columns, &[], self.range_count.div_ceil(256));
+        placed
     }
 
     /// No fewer than the accesses of `ops`, and no more than those of the samples around them.

@@ -45,9 +45,11 @@ pub enum Kernel {
     Place,
     CountSlices,
     CountOps,
+    CountOwned,
     DirectSlices,
     DirectOps,
     Spread,
+    SpreadOwned,
     Heavy,
     Finish,
     Raise,
@@ -61,13 +63,14 @@ pub struct Variant {
     pub kernel: Kernel,
     pub bytes: bool,
     pub directed: bool,
+    pub phased: bool,
     pub wide: bool,
     pub high: bool,
 }
 
 impl Variant {
     pub fn of(kernel: Kernel) -> Self {
-        Self { kernel, bytes: false, directed: false, wide: false, high: false }
+        Self { kernel, bytes: false, directed: false, phased: false, wide: false, high: false }
     }
 }
 
@@ -88,9 +91,11 @@ impl Kernel {
             Self::Place => ("heat_place.wgsl", "place_ranges", &[Read, Read, Read, Read, Read, Write, Write], &[]),
             Self::CountSlices => ("heat_count.wgsl", "walk_slices", COLUMNS, &[Write]),
             Self::CountOps => ("heat_count.wgsl", "walk_ops", COLUMNS, &[Write]),
+            Self::CountOwned => ("heat_owned.wgsl", "count_owned", COLUMNS, &[Write]),
             Self::DirectSlices => ("heat_direct.wgsl", "walk_slices", COLUMNS, MARKS),
             Self::DirectOps => ("heat_direct.wgsl", "walk_ops", COLUMNS, MARKS),
             Self::Spread => ("heat_spread.wgsl", "spread", &[Read], MARKS),
+            Self::SpreadOwned => ("heat_spread_owned.wgsl", "spread_owned", &[Read], MARKS),
             Self::Heavy => ("heat_heavy.wgsl", "mark_heavy", &[Read; 3], MARKS),
             Self::Finish => ("heat_finish.wgsl", "finish", &[], &[Read, Write]),
             Self::Raise => ("heat_raise.wgsl", "raise", COLUMNS, MARKS),
@@ -208,6 +213,7 @@ impl Kernels {
         let mut constants = vec![("BYTES", flag(variant.bytes)), ("DIRECTED", flag(variant.directed))];
         match variant.kernel {
             Kernel::Raise => constants.extend([("WIDE", flag(variant.wide)), ("HIGH", flag(variant.high))]),
+            Kernel::CountOwned => constants.push(("PHASED", flag(variant.phased))),
             Kernel::Settle => constants.push(("WIDE", flag(variant.wide))),
             _ => {}
         }

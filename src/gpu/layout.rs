@@ -68,8 +68,12 @@ impl LayoutGpu {
             layout: &layout,
             entries: &entries,
         });
-        let [insert_and_pull, gather, move_and_clear] =
-            ["insert_and_pull", "gather", "move_and_clear"].map(|kernel| pipeline(&gpu.device, &layout, kernel));
+        let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("graph_forces.wgsl"),
+            source: wgpu::ShaderSource::Wgsl(shaders::GRAPH_FORCES.into()),
+        });
+        let [insert_and_pull, gather, move_and_clear] = ["insert_and_pull", "gather", "move_and_clear"]
+            .map(|kernel| pipeline(&gpu.device, &layout, &module, kernel));
         let groups = [nodes.max(problem.springs.len()), nodes, nodes.max(cells)].map(workgroups);
         gpu.check()?;
         Ok(Self { problem, steps_done: 0, insert_and_pull, gather, move_and_clear, bindings, steps, positions, groups })
@@ -223,11 +227,12 @@ fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("layout"), entries: &entries })
 }
 
-fn pipeline(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, kernel: &str) -> wgpu::ComputePipeline {
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("graph_forces.wgsl"),
-        source: wgpu::ShaderSource::Wgsl(shaders::GRAPH_FORCES.into()),
-    });
+fn pipeline(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    module: &wgpu::ShaderModule,
+    kernel: &str,
+) -> wgpu::ComputePipeline {
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("layout"),
         bind_group_layouts: &[Some(layout)],
@@ -236,7 +241,7 @@ fn pipeline(device: &wgpu::Device, layout: &wgpu::BindGroupLayout, kernel: &str)
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(kernel),
         layout: Some(&layout),
-        module: &module,
+        module,
         entry_point: Some(kernel),
         compilation_options: wgpu::PipelineCompilationOptions::default(),
         cache: None,

@@ -2,16 +2,21 @@
 
 pub mod adapters;
 pub mod colormap;
+pub mod canvas;
 pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;
+pub mod frame_gpu;
 pub mod graph_draw;
 pub mod graph_pick;
 pub mod heat;
 pub mod heat_data;
 pub mod heat_draw;
 pub mod heat_kernels;
+mod heat_maxima;
+pub mod heat_plan;
 pub mod layout;
 pub mod shaders;
 
 pub use context::{Gpu, GpuError};
+pub use frame_gpu::FrameGpu;

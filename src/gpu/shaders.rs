@@ -23,13 +23,18 @@ pub const ALL: &[(&str, &str)] = &[
             "heat_walk.wgsl",
             "heat_span.wgsl",
             "heat_mark.wgsl",
+            "heat_add_atomic.wgsl",
             "heat_direct.wgsl"
         ),
     ),
     ("heat_draw.wgsl", include_str!("../../shaders/heat_draw.wgsl")),
     ("heat_finish.wgsl", joined!("heat_common.wgsl", "heat_finish.wgsl")),
-    ("heat_heavy.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_heavy.wgsl")),
+    (
+        "heat_heavy.wgsl",
+        joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_add_atomic.wgsl", "heat_heavy.wgsl"),
+    ),
     ("heat_merge.wgsl", joined!("heat_common.wgsl", "heat_merge.wgsl")),
+    ("heat_owned.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_owned.wgsl")),
     ("heat_place.wgsl", joined!("heat_common.wgsl", "heat_place.wgsl")),
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
@@ -37,6 +42,20 @@ pub const ALL: &[(&str, &str)] = &[
     ("egui.wgsl", EGUI),
     ("graph_draw.wgsl", GRAPH_DRAW),
     ("graph_forces.wgsl", GRAPH_FORCES),
+    (
+        "heat_spread_owned.wgsl",
+        joined!(
+            "heat_common.wgsl",
+            "heat_span.wgsl",
+            "heat_mark.wgsl",
+            "heat_add_owned.wgsl",
+            "heat_spread_owned.wgsl"
+        ),
+    ),
+    (
+        "heat_spread.wgsl",
+        joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_add_atomic.wgsl", "heat_spread.wgsl"),
+    ),
 ];
 
 /// The source of the module called `name`; empty, and so refused by the device, if there is none.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::Motion;
+use super::camera::{Motion, Span};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
@@ -162,6 +162,13 @@ pub enum Action {
         track: Option<Track>,
         #[serde(default, skip_serializing_if = "Axes::is_both")]
         axes: Axes,
+        #[serde(flatten)]
+        motion: Motion,
+    },
+    ShowSpan {
+        track: Track,
+        bytes: Span,
+        ops: Span,
         #[serde(flatten)]
         motion: Motion,
     },

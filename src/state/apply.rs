@@ -72,6 +72,14 @@ impl AppState {
                     self.zoom(*view, *factor, [*x, *y], *track, *axes, *motion);
                 }
             }
+            Action::ShowSpan { track, bytes, ops, motion } => {
+                let finite = |span: &Span| span.start.is_finite() && span.end.is_finite() && span.len() > 0.0;
+                if finite(bytes) && finite(ops) {
+                    let bytes = bytes.within(self.track_bytes(*track) as f64, LEAST_BYTES);
+                    self.heat.bytes[*track as usize].go(bytes, *motion);
+                    self.heat.ops.go(ops.within(self.op_count() as f64, LEAST_OPS), *motion);
+                }
+            }
             Action::LookAt { center, scale, motion } => {
                 if scale.is_finite() && *scale > 0.0 && center.iter().all(|c| c.is_finite()) {
                     self.graph.request = None;

@@ -179,6 +179,11 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Zoom a view",
             fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline"; "factor": "number", "above 1 is closer"; "x": "number", "fraction of the view that stays in place, 0.5 if left out"; "y": "number", "the same from the top"; "track": "disk | buffer", "of the heatmap; both if left out"; "axes": "both | bytes | ops", "of the heatmap; both if left out" },
         ),
+        Action::ShowSpan { .. } => (
+            "show_span",
+            "Point the heatmap's camera at bytes of one track and ops of both",
+            fields! { camera; "track": "disk | buffer", "which"; "bytes": "{start, end}", "track bytes, fractions allowed"; "ops": "{start, end}", "ops, fractions allowed" },
+        ),
         Action::LookAt { .. } => (
             "look_at",
             "Point the graph's camera",
@@ -292,6 +297,12 @@ fn examples() -> Vec<Action> {
             axes: Axes::Both,
             motion: second,
         },
+        Action::ShowSpan {
+            track: crate::trace::Track::Disk,
+            bytes: super::camera::Span::new(0.0, 4096.0),
+            ops: super::camera::Span::new(0.0, 100.0),
+            motion: second,
+        },
         Action::LookAt { center: [0.0, 0.0], scale: 10.0, motion: second },
         Action::Fit { view: View::Graph, motion: Motion::default() },
         Action::SetView { view: View::Health },
@@ -361,7 +372,7 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), count, "a key is bound twice");
         // What needs a place to point at, or a file, is reached by mouse, dialog or script.
-        let elsewhere = ["zoom_to", "pan", "zoom", "look_at", "set_graph", "set_pass", "open", "cancel_loading", "wait"];
+        let elsewhere = ["zoom_to", "pan", "zoom", "show_span", "look_at", "set_graph", "set_pass", "open", "cancel_loading", "wait"];
         for doc in reference() {
             let in_menu = commands.iter().any(|c| describe(&c.action).0 == doc.name);
             assert!(in_menu || elsewhere.contains(&doc.name), "{} cannot be reached", doc.name);

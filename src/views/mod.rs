@@ -1,1 +1,66 @@
-//! (in work)
+//! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
+
+pub mod describe;
+pub mod graph;
+pub mod health;
+pub mod heatmap;
+pub mod inspector;
+pub mod keys;
+pub mod menu;
+pub mod pointer;
+pub mod status;
+pub mod table;
+pub mod theme;
+pub mod timeline;
+pub mod track;
+
+use std::sync::Arc;
+
+use crate::analysis::links::Item;
+use crate::state::{Action, AppState, Document, ItemRef};
+
+/// What a panel sees of the rest while it is laid out.
+pub struct ViewContext<'a> {
+    pub state: &'a AppState,
+    pub actions: &'a mut Vec<Action>,
+    /// What the cursor is on; the panel under it sets this for the next frame.
+    pub hover: &'a mut Option<Item>,
+}
+
+impl ViewContext<'_> {
+    pub fn document(&self) -> Option<Arc<Document>> {
+        self.state.document.clone()
+    }
+
+    pub fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub fn select(&mut self, item: Option<ItemRef>) {
+        self.act(Action::Select { item });
+    }
+
+    /// Selects by the numbers that views work with.
+    pub fn select_item(&mut self, item: Item) {
+        let reference = self.document().and_then(|document| reference(&document, item));
+        if reference.is_some() {
+            self.select(reference);
+        }
+    }
+}
+
+/// How an Action names `item`.
+pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
+    use crate::analysis::filter::TensorRef;
+    Some(match item {
+        Item::Tensor(tensor) => ItemRef::Tensor(TensorRef::Number(tensor)),
+        Item::Op(op) => ItemRef::Op(op),
+        Item::Node { graph, node } => {
+            ItemRef::Node(document.trace.graphs.get(graph as usize)?.nodes.get(node as usize)?.id.clone())
+        }
+        Item::Layer(layer) => ItemRef::Layer(layer),
+        Item::Pass(pass) => ItemRef::Pass(pass),
+        Item::Expert { tensor, expert } => ItemRef::Expert { tensor: TensorRef::Number(tensor), expert },
+        Item::Region(region) => ItemRef::Region(region),
+    })
+}

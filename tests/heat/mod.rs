@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use tensorscope::analysis::heat as cpu;
-use tensorscope::gpu::heat::{Chunking, HeatData, HeatGpuError, HeatPipelines, MAX_TILE_WIDTH};
+use tensorscope::gpu::heat::{Chunking, Counting, HeatData, HeatGpuError, HeatPipelines, MAX_TILE_WIDTH};
 use tensorscope::gpu::heat_data::{FEW_ACCESSES, HeavyOp, OPS_PER_CUT};
 use tensorscope::gpu::heat_draw::LayerParams;
 use tensorscope::gpu::heat_kernels::Params;
+use tensorscope::gpu::heat_plan::{OWNED_LANES, SHORTEST_BLOCK_OPS};
 use tensorscope::gpu::{Gpu, shaders};
 use tensorscope::kernel_io::heat::*;
 
@@ -19,20 +20,28 @@ use run::{Random, Run, defined, everything};
 struct Engine {
     gpu: Gpu,
     pipelines: HeatPipelines,
+    owning_pipelines: HeatPipelines,
 }
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let gpu = Gpu::headless().expect("a software adapter");
-        let pipelines = HeatPipelines::new(&gpu);
-        Engine { gpu, pipelines }
+        let pipelines = HeatPipelines::with_counting(&gpu, Counting::Atomic);
+        let owning_pipelines = HeatPipelines::with_counting(&gpu, Counting::Owned);
+        Engine { gpu, pipelines, owning_pipelines }
     })
 }
 
+/// The grid, which is the same however accesses are counted.
 fn on_gpu(data: &HeatData, query: &HeatQuery) -> HeatGrid {
-    let Engine { gpu, pipelines } = engine();
-    pipelines.bin(gpu, data, query).expect("bin").read(gpu).expect("read")
+    let Engine { gpu, pipelines, owning_pipelines } = engine();
+    let grid = pipelines.bin(gpu, data, query).expect("bin").read(gpu).expect("read");
+    if query.aggregate == Aggregate::Sum {
+        let owned = owning_pipelines.bin(gpu, data, query).expect("bin").read(gpu).expect("read");
+        assert!(owned == grid, "counted with and without atomics: {query:?}");
+    }
+    grid
 }
 
 proptest! {
@@ -264,6 +273,9 @@ fn wgsl_constant(module: &str, name: &str) -> u32 {
 #[test]
 fn constants_are_the_same_in_rust_and_wgsl() {
     assert_eq!(wgsl_constant("heat_raise.wgsl", "FEW_ACCESSES"), FEW_ACCESSES);
+    assert_eq!(wgsl_constant("heat_count.wgsl", "BLOCK"), SHORTEST_BLOCK_OPS);
+    assert_eq!(wgsl_constant("heat_owned.wgsl", "OWNED_LANES"), OWNED_LANES);
+    assert_eq!(wgsl_constant("heat_spread_owned.wgsl", "OWNED_LANES"), OWNED_LANES);
     assert_eq!(wgsl_constant("heat_settle.wgsl", "MAX_TILE_WIDTH"), MAX_TILE_WIDTH);
     assert_eq!(wgsl_constant("heat_count.wgsl", "ACCESS_WRITE"), ACCESS_WRITE);
     assert_eq!(wgsl_constant("heat_heavy.wgsl", "WRITE_FLAG"), ACCESS_WRITE);

@@ -1,0 +1,26 @@
+// heat_spread.wgsl for what heat_owned.wgsl counted: one invocation a row, so that it owns the row's marks.
+
+@group(1) @binding(0) var<storage, read> counts: array<u32>;
+
+const OWNED_LANES: u32 = 8u;
+
+@compute @workgroup_size(8)
+fn spread_owned(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = linear_group(group, groups) * OWNED_LANES + lane;
+    if row >= p.rows {
+        return;
+    }
+    for (var range = 0u; range < p.ranges; range++) {
+        var count = 0u;
+        for (var piece = 0u; piece < p.pieces; piece++) {
+            count += counts[(row * p.pieces + piece) * p.ranges + range];
+        }
+        if count > 0u {
+            mark(row, range, count);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Plans the dispatches of a query: rows and columns in turns, sums of each.
+
+use std::ops::Range;
+
+use crate::kernel_io::heat::{ACCESS_WRITE, Aggregate, Direction, HeatError, HeatQuery, Measure};
+
+use super::heat::Counting;
+use super::heat_data::{HeatData, Piece};
+use super::heat_kernels::{Kernel, Params, Recording, Scratch, Variant};
+
+/// Columns that sums are computed of at once.
+const SUM_TILE_WIDTH: u32 = 4096;
+/// Words of a working buffer beyond which rows are taken in turns.
+pub(super) const SCRATCH_WORDS: u64 = 1 << 22;
+/// Rows that one dispatch takes.
+const MOST_ROWS: u64 = 32_768;
+/// How many counters of ranges cost as much as marking one access by itself.
+const COUNTERS_PER_MARK: u64 = 8;
+/// Ops of which heat_walk.wgsl takes a block, where rows are that long.
+const LONGEST_BLOCK_OPS: u32 = 1024;
+/// The block of `walk_ops`, and the shortest row that is cut into slices.
+pub const SHORTEST_BLOCK_OPS: u32 = 256;
+/// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
+const OWNERS: u64 = 256;
+/// Invocations of a workgroup that owns counters: what a CPU does at once.
+pub const OWNED_LANES: u32 = 8;
+
+/// A query that has something to count.
+pub(super) struct Plan<'a> {
+    pub data: &'a HeatData,
+    pub query: &'a HeatQuery,
+    /// Of the whole grid; tiles and pieces put theirs in.
+    pub params: Params,
+    /// Ops that the grid's rows cover.
+    pub ops: Range<usize>,
+    pub bytes: bool,
+    pub directed: bool,
+    pub all_phases: bool,
+    /// What one access adds to a bin is no higher.
+    pub highest_of_access: u64,
+}
+
+/// Columns of the grid that are computed at once.
+pub(super) struct Columns {
+    pub first: u32,
+    pub width: u32,
+}
+
+/// Rows of the grid that are computed at once, and their ops.
+pub(super) struct Rows {
+    pub first: u32,
+    pub count: u32,
+    pub ops: Range<usize>,
+}
+
+impl<'a> Plan<'a> {
+    /// `None` if every cell is 0 without a look at the accesses.
+    pub fn new(data: &'a HeatData, query: &'a HeatQuery) -> Result<Option<Self>, HeatError> {
+        let ops = query.ops_of_rows(0..query.height, data.op_count);
+        let phases = query.phases & data.present_phases;
+        if query.width == 0 || ops.is_empty() || phases == 0 || data.range_count == 0 {
+            return Ok(None);
+        }
+        let highest_of_access = match query.measure {
+            Measure::Accesses => 1,
+            Measure::Bytes => data.longest_range_bytes.min(1 << query.kx),
+            Measure::Logged => data.largest_tensor_bytes.min(1 << query.kx),
+        };
+        let accesses = data.accesses_around(&ops).len() as u32;
+        let summed = match query.aggregate {
+            Aggregate::Sum => accesses,
+            Aggregate::Max => accesses.min(data.most_accesses_of_op),
+        };
+        if highest_of_access.checked_mul(u64::from(summed)).is_none() {
+            return Err(HeatError::SumMightPass64Bits);
+        }
+        let params = Params {
+            kx: query.kx,
+            // A run has 2^31 ops at the most, so wider rows hold all of them too.
+            ky: query.ky.min(31),
+            stride: query.width,
+            first_op: ops.start as u32,
+            ranges: data.range_count,
+            wanted_flag: if query.direction == Direction::Write { ACCESS_WRITE } else { 0 },
+            phases: query.phases,
+            ..Params::default()
+        };
+        Ok(Some(Self {
+            data,
+            query,
+            params,
+            ops,
+            bytes: query.measure != Measure::Accesses,
+            directed: query.direction != Direction::Both,
+            all_phases: phases == data.present_phases,
+            highest_of_access,
+        }))
+    }
+
+    pub fn variant(&self, kernel: Kernel) -> Variant {
+        Variant { bytes: self.bytes, directed: self.directed, ..Variant::of(kernel) }
+    }
+
+    pub fn places(&self) -> &'a wgpu::Buffer {
+        match self.query.measure {
+            Measure::Accesses | Measure::Bytes => &self.data.exact_place,
+            Measure::Logged => &self.data.whole_place,
+        }
+    }
+
+    /// Tiles of up to `width` columns, as far as the track has bins.
+    pub fn columns(&self, width: u32) -> impl Iterator<Item = Columns> + use<'_> {
+        (0..self.query.width)
+            .step_by(width as usize)
+            .take_while(|&first| self.query.x0.checked_add(u64::from(first)).is_some())
+            .map(move |first| Columns { first, width: width.min(self.query.width - first) })
+    }
+
+    /// Batches of up to `most` rows, as far as the run has ops.
+    pub fn rows(&self, most: u64) -> impl Iterator<Item = Rows> + use<'_> {
+        let most = most.clamp(1, MOST_ROWS) as u32;
+        let count = (self.ops.len() as u64).div_ceil(1 << self.params.ky) as u32;
+        (0..count).step_by(most as usize).map(move |first| {
+            let end = (first + most).min(count);
+            Rows { first, count: end - first, ops: self.query.ops_of_rows(first..end, self.data.op_count) }
+        })
+    }
+
+    pub fn params_of(&self, rows: &Rows, columns: &Columns) -> Params {
+        let x0 = self.query.x0.saturating_add(u64::from(columns.first));
+        let x_last = x0.saturating_add(u64::from(columns.width) - 1);
+        Params {
+            x0: words(x0),
+            x_last: words(x_last),
+            width: columns.width,
+            rows: rows.count,
+            first_column: columns.first,
+            first_row: rows.first,
+            first_op: rows.ops.start as u32,
+            ..self.params
+        }
+    }
+
+    pub fn record_sums(&self, work: &mut Recording<'_>, counting: Counting, cells: &wgpu::Buffer) {
+        let ranges = u64::from(self.params.ranges);
+        let tile_width = self.query.width.min(SUM_TILE_WIDTH);
+        let countable = ranges <= SCRATCH_WORDS;
+        let words_per_row = u64::from(tile_width).max(if countable { ranges } else { 0 });
+        for rows in self.rows(SCRATCH_WORDS / words_per_row) {
+            let counters = u64::from(rows.count) * ranges;
+            let marks = self.data.accesses_around(&rows.ops).len() as u64;
+            let counts = (countable && marks * COUNTERS_PER_MARK >= counters)
+                .then(|| self.record_counting(work, counting, &rows, tile_width));
+            for columns in self.columns(tile_width) {
+                let params = self.params_of(&rows, &columns);
+                let words = u64::from(rows.count) * u64::from(columns.width);
+                let edges = work.scratch(Scratch::Edges, words);
+                work.clear(&edges, words);
+                let marks = [self.places(), &edges, cells];
+                match &counts {
+                    Some((counts, parts)) => {
+                        let params = Params { pieces: *parts, ..params };
+                        let (kernel, size) = match counting {
+                            Counting::Atomic => (Kernel::Spread, [params.ranges.div_ceil(256), rows.count]),
+                            Counting::Owned => (Kernel::SpreadOwned, [rows.count.div_ceil(OWNED_LANES), 1]),
+                        };
+                        work.dispatch(self.variant(kernel), &params, &[counts], &marks, size);
+                    }
+                    None => {
+                        let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
+                        self.record_walk(work, [Kernel::DirectSlices, Kernel::DirectOps], &params, &pieces, &marks);
+                    }
+                }
+                work.dispatch(self.variant(Kernel::Finish), &params, &[], &[&edges, cells], [rows.count, 1]);
+            }
+        }
+    }
+
+    /// Counts the accesses of `rows` per range; also says into how many parts of a row.
+    fn record_counting(
+        &self,
+        work: &mut Recording<'_>,
+        counting: Counting,
+        rows: &Rows,
+        tile_width: u32,
+    ) -> (wgpu::Buffer, u32) {
+        let counters = u64::from(rows.count) * u64::from(self.params.ranges);
+        let parts = match counting {
+            Counting::Atomic => 1,
+            Counting::Owned => {
+                let row_ops = 1 << self.params.ky;
+                (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops) as u32
+            }
+        };
+        let words = counters * u64::from(parts);
+        let counts = work.scratch(Scratch::Counts, words);
+        work.clear(&counts, words);
+        let params = Params { pieces: parts, ..self.params_of(rows, &Columns { first: 0, width: tile_width }) };
+        match counting {
+            Counting::Atomic => {
+                let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
+                self.record_walk(work, [Kernel::CountSlices, Kernel::CountOps], &params, &pieces, &[&counts]);
+            }
+            Counting::Owned => {
+                // No watchdog waits for a CPU, and long pieces keep all owners busy.
+                let variant = Variant { phased: !self.all_phases, ..self.variant(Kernel::CountOwned) };
+                for piece in self.data.pieces(rows.ops.clone(), u32::MAX) {
+                    let params = self.params_of_piece(&params, &piece);
+                    let groups = (rows.count * parts).div_ceil(OWNED_LANES);
+                    work.dispatch_linear(variant, &params, &self.columns_of(&piece), &[&counts], groups);
+                }
+            }
+        }
+        (counts, parts)
+    }
+
+    /// Visits all accesses of `pieces`: by slices where a block of ops is a slice of one row, else op by op.
+    fn record_walk(
+        &self,
+        work: &mut Recording<'_>,
+        [slices, ops]: [Kernel; 2],
+        params: &Params,
+        pieces: &[Piece<'_>],
+        targets: &[&wgpu::Buffer],
+    ) {
+        let row_ops = 1u32 << params.ky;
+        let sliced = self.all_phases && row_ops >= SHORTEST_BLOCK_OPS;
+        let (kernel, block_ops) = match sliced {
+            true => (slices, row_ops.min(LONGEST_BLOCK_OPS)),
+            false => (ops, SHORTEST_BLOCK_OPS),
+        };
+        for piece in pieces {
+            let params = Params { block_ops, ..self.params_of_piece(params, piece) };
+            let blocks = (piece.op_end - piece.op_begin).div_ceil(block_ops);
+            work.dispatch_linear(self.variant(kernel), &params, &self.columns_of(piece), targets, blocks);
+        }
+    }
+
+    pub fn params_of_piece(&self, params: &Params, piece: &Piece<'_>) -> Params {
+        Params {
+            op_begin: piece.op_begin,
+            op_end: piece.op_end,
+            op_base: piece.ops.first_op,
+            access_begin: piece.accesses.begin,
+            access_end: piece.accesses.end,
+            ..*params
+        }
+    }
+
+    pub fn columns_of<'b>(&self, piece: &Piece<'b>) -> [&'b wgpu::Buffer; 5]
+    where
+        'a: 'b,
+    {
+        let Piece { ops, accesses, .. } = *piece;
+        [&ops.first_access, &ops.pass, &self.data.pass_phase, &accesses.range, &accesses.flags]
+    }
+}
+
+fn words(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}

@@ -1,0 +1,101 @@
+//! Colours of what is drawn: one meaning, one colour, in every view. Hues after Okabe and Ito, told apart by
+//! colour-blind eyes too (<https://jfly.uni-koeln.de/color/>).
+
+use egui::Color32;
+
+use crate::state::Theme;
+use crate::trace::{Category, NodeType, Phase};
+
+const BLUE: Color32 = Color32::from_rgb(0x3D, 0x9B, 0xE0);
+const GREEN: Color32 = Color32::from_rgb(0x1E, 0xA8, 0x7E);
+const ORANGE: Color32 = Color32::from_rgb(0xE6, 0x9F, 0x00);
+const PURPLE: Color32 = Color32::from_rgb(0xC8, 0x78, 0xB0);
+const GREY: Color32 = Color32::from_rgb(0x7C, 0x86, 0x94);
+/// What is selected, and what the cursor is on.
+pub const SELECTED: Color32 = Color32::from_rgb(0xFF, 0xD2, 0x3F);
+pub const HOVERED: Color32 = Color32::from_rgb(0xF4, 0xF7, 0xFB);
+
+pub fn node_type(node_type: NodeType) -> Color32 {
+    match node_type {
+        NodeType::Layer => BLUE,
+        NodeType::Infrastructure => GREY,
+        NodeType::Embedding => ORANGE,
+        NodeType::Output => PURPLE,
+    }
+}
+
+pub fn category(category: Category) -> Color32 {
+    match category {
+        Category::Layer => BLUE,
+        Category::Shared => GREEN,
+        Category::Input => ORANGE,
+        Category::Output => PURPLE,
+    }
+}
+
+pub fn phase(phase: Phase) -> Color32 {
+    match phase {
+        Phase::Prompt => ORANGE,
+        Phase::Generate => BLUE,
+        Phase::Warmup => GREY,
+    }
+}
+
+/// Neighbouring layers look different, layers far apart may not.
+pub fn layer(layer: Option<u32>, theme: Theme) -> Color32 {
+    let Some(layer) = layer else { return faint(theme) };
+    let (dark, light) = match theme {
+        Theme::Dark => (Color32::from_rgb(0x2A, 0x4D, 0x74), Color32::from_rgb(0x3A, 0x6A, 0x9C)),
+        Theme::Light => (Color32::from_rgb(0xA9, 0xCB, 0xEA), Color32::from_rgb(0x86, 0xB4, 0xDF)),
+    };
+    if layer.is_multiple_of(2) { dark } else { light }
+}
+
+pub fn faint(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(0x3A, 0x3F, 0x48),
+        Theme::Light => Color32::from_rgb(0xCF, 0xD5, 0xDD),
+    }
+}
+
+pub fn canvas(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(20, 22, 26),
+        Theme::Light => Color32::from_rgb(244, 245, 247),
+    }
+}
+
+pub fn edge(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgba_unmultiplied(0x9A, 0xA6, 0xB8, 120),
+        Theme::Light => Color32::from_rgba_unmultiplied(0x50, 0x5C, 0x6C, 120),
+    }
+}
+
+/// Sets egui's own look. Animations are off: a picture at rest asks for no frames.
+pub fn apply(context: &egui::Context, theme: Theme) {
+    context.set_theme(match theme {
+        Theme::Dark => egui::Theme::Dark,
+        Theme::Light => egui::Theme::Light,
+    });
+    context.all_styles_mut(|style| {
+        style.animation_time = 0.0;
+        style.spacing.item_spacing = egui::vec2(6.0, 3.0);
+        style.spacing.button_padding = egui::vec2(6.0, 2.0);
+        style.spacing.interact_size.y = 18.0;
+        style.interaction.tooltip_delay = 0.0;
+        style.visuals.window_shadow = egui::Shadow::NONE;
+        style.visuals.popup_shadow = egui::Shadow::NONE;
+        for (text, size) in [
+            (egui::TextStyle::Body, 12.5),
+            (egui::TextStyle::Button, 12.5),
+            (egui::TextStyle::Small, 10.5),
+            (egui::TextStyle::Monospace, 12.0),
+            (egui::TextStyle::Heading, 15.0),
+        ] {
+            if let Some(font) = style.text_styles.get_mut(&text) {
+                font.size = size;
+            }
+        }
+    });
+}
