@@ -1,33 +1,59 @@
 #!/usr/bin/env bash
-# Installs what tensorscope needs beside a Rust toolchain, and nothing that is already there:
-# a software Vulkan driver, the X libraries that winit opens at run time, and Xvfb with xdotool for the window test.
-# Runs apt as root or through sudo; where it may do neither it names the packages and stops.
+# Installs what tensorscope needs beside a Rust toolchain, and nothing that is already there: a software Vulkan driver
+# and the libraries that the window opens at run time. With --tests also Xvfb for the window test, and the
+# formatter and linter of the toolchain. Runs apt as root or through sudo; where it may do neither it names the packages
+# and stops. TENSORSCOPE_SKIP_INSTALL=1 goes on without them.
 set -euo pipefail
 
 packages=(
-  mesa-vulkan-drivers libvulkan1                       # software adapter (lavapipe)
-  libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2 libxkbcommon0 libxkbcommon-x11-0   # window
-  xvfb xdotool                                         # the window test
-  gcc libc6-dev make                                   # linker for cargo
+  mesa-vulkan-drivers libvulkan1                                           # software adapter (lavapipe)
+  libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0 # window
+  gcc libc6-dev make                                                       # what cargo links with
+  ca-certificates                                                          # what cargo downloads with
 )
+components=()
+for argument in "$@"; do
+  case $argument in
+    --tests)
+      packages+=(xvfb)
+      components+=(fmt clippy)
+      ;;
+    *)
+      echo "usage: $0 [--tests]" >&2
+      exit 2
+      ;;
+  esac
+done
+
+stop() {
+  [ "${TENSORSCOPE_SKIP_INSTALL:-}" = 1 ] && exit 0
+  exit 1
+}
+
+if ! command -v cargo >/dev/null; then
+  echo "tensorscope needs Rust 1.95 or newer: install it from https://rustup.rs, then run this again" >&2
+  exit 1
+fi
+for component in "${components[@]}"; do
+  cargo "$component" --version >/dev/null 2>&1 && continue
+  package=${component/fmt/rustfmt}
+  if ! command -v rustup >/dev/null || ! rustup component add "$package"; then
+    echo "the Rust toolchain lacks $package: run 'rustup component add $package'" >&2
+    exit 1
+  fi
+done
 
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$status" = installed ] || missing+=("$package")
 done
-
-if ! command -v cargo >/dev/null; then
-  echo "tensorscope needs Rust 1.95 or newer: install it from https://rustup.rs, then run this again" >&2
-  exit 1
-fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "this system has no apt; install the equivalents of: ${missing[*]}" >&2
   echo "(set TENSORSCOPE_SKIP_INSTALL=1 once they are there)" >&2
-  [ "${TENSORSCOPE_SKIP_INSTALL:-}" = 1 ] && exit 0
-  exit 1
+  stop
 fi
 
 if [ "$(id -u)" = 0 ]; then
@@ -39,8 +65,7 @@ elif command -v sudo >/dev/null && [ -t 0 ]; then
 else
   echo "missing packages, and no right to install them. Ask an administrator to run:" >&2
   echo "  apt-get install ${missing[*]}" >&2
-  [ "${TENSORSCOPE_SKIP_INSTALL:-}" = 1 ] && exit 0
-  exit 1
+  stop
 fi
 
 echo "installing: ${missing[*]}"

@@ -1,5 +1,6 @@
 //! One test binary: linking is what costs on two cores.
 
+mod cli_kernels;
 mod egui_painter;
 mod frame;
 mod graph_draw;

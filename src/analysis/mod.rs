@@ -8,6 +8,7 @@ pub mod layout;
 mod layout_block;
 mod layout_blocks;
 pub mod layout_fdg;
+pub mod layout_graph;
 pub mod layout_start;
 pub mod links;
 pub mod probe;

@@ -7,6 +7,7 @@ pub mod input;
 pub mod loader;
 pub mod png;
 pub mod script;
+pub mod sample;
 pub mod surface;
 pub mod window;
 pub mod workspace;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A native, GPU-drawn explorer for what llama.cpp touches in memory.
 #[derive(Parser)]
@@ -20,8 +20,20 @@ pub enum Command {
     Info(InfoArgs),
     /// Print the self-contained subgraph of a layer
     Layer(LayerArgs),
+    /// Count accesses or bytes per cell of (address, op)
+    Heatmap(HeatmapArgs),
+    /// Lay a graph of the run out, and print where its nodes lie
+    Layout(LayoutArgs),
     /// Write a run as a native .tscope folder
     Convert(ConvertArgs),
+    /// Write the window, or one panel of it, as a PNG file
+    Render(RenderArgs),
+    /// List every Action that scripts, keys and menus can send
+    Actions(ActionsArgs),
+    /// Measure opening, drawing and computing, here and now
+    Bench(BenchArgs),
+    /// Say which adapters there are, what is missing and how to get it
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args)]
@@ -55,4 +67,215 @@ pub struct ConvertArgs {
     /// Copies of the run behind each other, for trying sizes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+}
+
+#[derive(Args)]
+pub struct HeatmapArgs {
+    pub run: PathBuf,
+    /// Model files end to end, or runtime buffers end to end
+    #[arg(long, value_enum, default_value_t = TrackArg::Disk)]
+    pub track: TrackArg,
+    /// What a cell counts: accesses, bytes touched, or bytes with every access widened to its tensor
+    #[arg(long, value_enum, default_value_t = MeasureArg::Accesses)]
+    pub measure: MeasureArg,
+    /// A cell is 2^KX bytes wide [default: the least that shows the whole track]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=63))]
+    pub kx: Option<u32>,
+    /// A cell is 2^KY ops high [default: the least that shows the whole run]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=63))]
+    pub ky: Option<u32>,
+    /// First column, in cells from byte 0 of the track
+    #[arg(long, default_value_t = 0)]
+    pub x0: u64,
+    /// First row, in cells from op 0
+    #[arg(long, default_value_t = 0)]
+    pub y0: u64,
+    /// Columns and rows
+    #[arg(long, value_name = "WxH", default_value = "64x16", value_parser = size)]
+    pub size: [u32; 2],
+    #[arg(long, value_enum, default_value_t = DirectionArg::Both)]
+    pub rw: DirectionArg,
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// Over the ops of a cell: their sum, or the largest value of one op
+    #[arg(long, value_enum, default_value_t = AggregateArg::Sum)]
+    pub agg: AggregateArg,
+    /// How tensors stand along the track
+    #[arg(long, value_enum, default_value_t = OrderArg::File)]
+    pub order: OrderArg,
+    /// Who computes [default: the GPU where there is an adapter]
+    #[arg(long, value_enum)]
+    pub engine: Option<EngineArg>,
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct LayoutArgs {
+    pub run: PathBuf,
+    /// Which of the run's distinct graphs, from 0
+    #[arg(long, default_value_t = 0)]
+    pub graph: u32,
+    /// Every expert slice as a node of its own
+    #[arg(long)]
+    pub expand_experts: bool,
+    /// Steps to do [default: until at rest]
+    #[arg(long)]
+    pub iterations: Option<u32>,
+    /// Decides ties; the same seed gives the same positions
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Who computes [default: the GPU where there is an adapter]
+    #[arg(long, value_enum)]
+    pub engine: Option<LayoutEngineArg>,
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RenderArgs {
+    pub run: PathBuf,
+    /// PNG file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Panel to draw alone, or the whole window
+    #[arg(long, value_enum, default_value_t = ViewArg::All)]
+    pub view: ViewArg,
+    /// Pixels
+    #[arg(long, value_name = "WxH", default_value = "1600x1000", value_parser = size)]
+    pub size: [u32; 2],
+    /// Pixels for one point of text and lines
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
+    pub scale: f32,
+    /// Script to run before: one JSON action a line
+    #[arg(long)]
+    pub actions: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ActionsArgs {
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct BenchArgs {
+    pub run: PathBuf,
+    /// Frames to measure of each movement
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub frames: u32,
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrackArg {
+    Disk,
+    Buffer,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeasureArg {
+    Accesses,
+    Bytes,
+    Logged,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DirectionArg {
+    Both,
+    Read,
+    Write,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PhaseArg {
+    All,
+    Prompt,
+    Generate,
+    Warmup,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AggregateArg {
+    Sum,
+    Max,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderArg {
+    File,
+    Layer,
+    Heat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    Gpu,
+    /// The twin of the kernels
+    Cpu,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LayoutEngineArg {
+    Gpu,
+    /// The twin of the kernels
+    Cpu,
+    /// fdg-sim, for small graphs
+    Fdg,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ViewArg {
+    Graph,
+    Heatmap,
+    Table,
+    Timeline,
+    Inspector,
+    Health,
+    All,
+}
+
+/// `640x480`.
+fn size(text: &str) -> Result<[u32; 2], String> {
+    let side = |text: &str| text.parse::<u32>().ok().filter(|&side| side > 0);
+    text.split_once(['x', 'X'])
+        .and_then(|(width, height)| Some([side(width)?, side(height)?]))
+        .ok_or_else(|| "give width and height above 0, such as 640x480".to_owned())
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    let scale = text.parse::<f32>().ok().filter(|scale| (0.25..=8.0).contains(scale));
+    scale.ok_or_else(|| "give a number from 0.25 to 8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_have_two_sides_above_0() {
+        assert_eq!(size("640x480"), Ok([640, 480]));
+        for wrong in ["", "640", "0x4", "4x0", "-1x4", "4x4x4", "4294967296x1"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert!(scale("2").is_ok() && scale("0").is_err() && scale("inf").is_err() && scale("NaN").is_err());
+    }
 }

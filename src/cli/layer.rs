@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::args::LayerArgs;
-use super::{CliError, open, print_json, print_text};
+use super::{CliError, graph_of, open, print_json, print_text};
 use crate::trace::{Category, Graph, LayerView};
 
 #[derive(Serialize)]
@@ -35,12 +35,7 @@ struct Edge<'a> {
 
 pub fn run(args: &LayerArgs) -> Result<(), CliError> {
     let trace = open(&args.run)?;
-    let graph = trace.graphs.get(args.graph as usize).ok_or_else(|| {
-        CliError::Failed(match trace.graphs.len() {
-            0 => format!("{}: the run has no graph", args.run.display()),
-            n => format!("{}: the run has no graph {}; its graphs are 0 to {}", args.run.display(), args.graph, n - 1),
-        })
-    })?;
+    let graph = graph_of(&trace, &args.run, args.graph)?;
     let view = graph.layer_view(args.layer).ok_or_else(|| {
         CliError::Failed(match graph.layers() {
             0 => format!("{}: graph {} has no layers", args.run.display(), args.graph),

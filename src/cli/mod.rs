@@ -1,9 +1,15 @@
 //! Arguments -> one of the product's jobs. Errors end here as one line and an exit code.
 
+mod actions;
 mod args;
 mod convert;
+mod doctor;
+mod engine;
+mod heatmap;
 mod info;
 mod layer;
+mod layout;
+mod system_library;
 
 use std::io::Write;
 use std::path::Path;
@@ -13,7 +19,10 @@ use clap::Parser;
 use serde::Serialize;
 
 use crate::formats::{self, Progress, ReadError};
-use crate::trace::Trace;
+use crate::gpu::GpuError;
+use crate::gpu::heat::HeatGpuError;
+use crate::kernel_io::heat::HeatError;
+use crate::trace::{Graph, Trace};
 use args::{Arguments, Command};
 
 /// What ends a command early. Its text is one line.
@@ -23,10 +32,23 @@ pub enum CliError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Write(#[from] formats::native::WriteError),
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    #[error(transparent)]
+    Heat(#[from] HeatError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
     Output(std::io::Error),
+}
+
+impl From<HeatGpuError> for CliError {
+    fn from(error: HeatGpuError) -> Self {
+        match error {
+            HeatGpuError::Refused(error) => Self::Heat(error),
+            HeatGpuError::Gpu(error) => Self::Gpu(error),
+        }
+    }
 }
 
 /// Runs the program; 0 done, 1 failed with one line on stderr, 2 wrong usage (clap prints it).
@@ -47,7 +69,14 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
     match arguments.command {
         Some(Command::Info(args)) => info::run(&args),
         Some(Command::Layer(args)) => layer::run(&args),
+        Some(Command::Heatmap(args)) => heatmap::run(&args),
+        Some(Command::Layout(args)) => layout::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
+        Some(Command::Actions(args)) => actions::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Render(_) | Command::Bench(_)) => {
+            Err(CliError::Failed("this build has no window scene to draw; use a newer one".to_owned()))
+        }
         None => Ok(()),
     }
 }
@@ -78,6 +107,16 @@ fn open(path: &Path) -> Result<Trace, CliError> {
         let trace = formats::open(path, &progress);
         done.store(true, std::sync::atomic::Ordering::Release);
         Ok(trace?)
+    })
+}
+
+/// Graph `number` of the run, or an error that says which there are.
+fn graph_of<'a>(trace: &'a Trace, path: &Path, number: u32) -> Result<&'a Graph, CliError> {
+    trace.graphs.get(number as usize).ok_or_else(|| {
+        CliError::Failed(match trace.graphs.len() {
+            0 => format!("{}: the run has no graph", path.display()),
+            n => format!("{}: the run has no graph {number}; its graphs are 0 to {}", path.display(), n - 1),
+        })
     })
 }
 

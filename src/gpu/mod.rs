@@ -1,5 +1,6 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
+pub mod adapters;
 pub mod colormap;
 pub mod canvas;
 pub mod context;

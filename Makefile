@@ -1,0 +1,20 @@
+# make demo    build, then open the bundled run; without a display, write pictures of it to out/demo
+# make test    everything that CI checks
+# make bench   times on this machine
+.PHONY: demo test bench
+
+demo:
+	scripts/install-deps.sh
+	cargo build --release --locked
+	scripts/demo.sh
+
+test:
+	scripts/install-deps.sh --tests
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo test --locked
+
+bench:
+	scripts/install-deps.sh
+	cargo build --release --locked
+	scripts/bench.sh

@@ -1,0 +1,163 @@
+//! A graph of the run as the layout engines see it: whole, or with its expert tensors as one node a slice.
+
+use crate::kernel_io::layout::{LayoutGraph, NO_LAYER};
+use crate::trace::{Graph, GraphNode, Trace, Track};
+
+/// Radius of leafs in layout units; ops have 1.
+const LEAF_RADIUS: f32 = 0.7;
+/// Nodes, and edges, that an unfolded graph may have: files may claim any number of experts.
+pub const MAX_UNFOLDED: u64 = 1 << 20;
+
+/// The nodes of `graph` in its order, ready for any engine.
+pub fn layout_graph(graph: &Graph) -> LayoutGraph {
+    let orders = execution_orders(graph);
+    LayoutGraph {
+        edges: graph.edges.iter().map(|e| [e.source, e.target]).collect(),
+        layer: graph.nodes.iter().map(|n| n.layer.unwrap_or(NO_LAYER)).collect(),
+        order: orders,
+        leaf: graph.nodes.iter().map(|n| n.leaf).collect(),
+        radius: graph.nodes.iter().map(radius_units).collect(),
+    }
+}
+
+fn radius_units(node: &GraphNode) -> f32 {
+    if node.leaf { LEAF_RADIUS } else { 1.0 }
+}
+
+/// Per node: its place in execution order; a leaf has that of its first consumer, or stands last without one.
+fn execution_orders(graph: &Graph) -> Vec<u32> {
+    let last = graph.nodes.len() as u32;
+    let mut orders: Vec<u32> = (0..).zip(&graph.nodes).map(|(i, node)| if node.leaf { last } else { i }).collect();
+    for edge in &graph.edges {
+        let (source, target) = (edge.source as usize, edge.target as usize);
+        let is = |node: usize, leaf: bool| graph.nodes.get(node).is_some_and(|n| n.leaf == leaf);
+        if is(source, true) && is(target, false) {
+            orders[source] = orders[source].min(edge.target);
+        }
+    }
+    orders
+}
+
+/// A graph with a node for every slice of its expert tensors.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unfolded {
+    pub layout: LayoutGraph,
+    /// Per node: the node of the graph that it is or is a slice of, and the expert. Slices of a node stand together.
+    pub origin: Vec<(u32, Option<u32>)>,
+}
+
+/// The unfolded graph would be larger than [`MAX_UNFOLDED`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("with every expert apart the graph has {nodes} nodes and {edges} edges; {MAX_UNFOLDED} of each are the most")]
+pub struct TooLarge {
+    pub nodes: u64,
+    pub edges: u64,
+}
+
+/// Every leaf that is a 3-D model tensor with experts becomes one node per expert, each with all of the leaf's edges.
+pub fn unfold_experts(trace: &Trace, graph: &Graph) -> Result<Unfolded, TooLarge> {
+    unfold(graph, &slices_per_node(trace, graph))
+}
+
+fn unfold(graph: &Graph, slices: &[u32]) -> Result<Unfolded, TooLarge> {
+    let nodes = slices.iter().map(|&n| u64::from(n)).sum();
+    let slices_of = |node: u32| slices.get(node as usize).copied().unwrap_or(0);
+    // At most 2^32 edges times 2^64: saturate, so that the comparison below holds.
+    let copies = |e: &[u32; 2]| u64::from(slices_of(e[0])).saturating_mul(u64::from(slices_of(e[1])));
+    let whole = layout_graph(graph);
+    let edges = whole.edges.iter().fold(0_u64, |sum, e| sum.saturating_add(copies(e)));
+    if nodes > MAX_UNFOLDED || edges > MAX_UNFOLDED {
+        return Err(TooLarge { nodes, edges });
+    }
+
+    let mut unfolded = Unfolded::default();
+    let mut first_slice = Vec::with_capacity(slices.len());
+    for (node, &count) in slices.iter().enumerate() {
+        first_slice.push(unfolded.origin.len() as u32);
+        for slice in 0..count {
+            unfolded.origin.push((node as u32, (count > 1).then_some(slice)));
+            unfolded.layout.layer.push(whole.layer[node]);
+            unfolded.layout.order.push(whole.order[node]);
+            unfolded.layout.leaf.push(whole.leaf[node]);
+            unfolded.layout.radius.push(whole.radius[node]);
+        }
+    }
+    let slices_at = |node: u32| {
+        let first = first_slice.get(node as usize).copied().unwrap_or(0);
+        first..first + slices_of(node)
+    };
+    for &[source, target] in &whole.edges {
+        let copied = slices_at(source).flat_map(|a| slices_at(target).map(move |b| [a, b]));
+        unfolded.layout.edges.extend(copied);
+    }
+    Ok(unfolded)
+}
+
+/// Per node: 1, or how many experts the model tensor of that name stacks. A stack of biases is two-dimensional and stays.
+fn slices_per_node(trace: &Trace, graph: &Graph) -> Vec<u32> {
+    let experts: hashbrown::HashMap<&str, u32> = trace
+        .tensors
+        .iter()
+        .filter(|t| t.track == Track::Disk && t.shape.len() >= 3)
+        .filter_map(|t| Some((t.name.as_str(), t.experts?.max(1))))
+        .collect();
+    let slices = |node: &GraphNode| experts.get(node.name.as_str()).copied().filter(|_| node.leaf).unwrap_or(1);
+    graph.nodes.iter().map(slices).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::GraphEdge;
+    use crate::trace::graph::CONSTANT;
+
+    fn graph() -> Graph {
+        let node = |id: &str, leaf: bool, layer: Option<u32>| GraphNode {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            label: id.to_owned(),
+            operation: if leaf { CONSTANT } else { "MUL_MAT_ID" }.to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer,
+            node_type: crate::trace::NodeType::Layer,
+            leaf,
+        };
+        Graph {
+            nodes: vec![
+                node("a", false, Some(0)),
+                node("b", false, None),
+                node("experts", true, Some(0)),
+                node("unread", true, None),
+            ],
+            edges: [(2, 1), (0, 1), (2, 0)].map(|(source, target)| GraphEdge { source, target, slot: 0 }).to_vec(),
+        }
+    }
+
+    #[test]
+    fn leafs_stand_with_their_first_consumer() {
+        let layout = layout_graph(&graph());
+        assert_eq!(layout.order, [0, 1, 0, 4]);
+        assert_eq!(layout.layer, [0, NO_LAYER, 0, NO_LAYER]);
+        assert_eq!(layout.leaf, [false, false, true, true]);
+        assert_eq!(layout.radius, [1.0, 1.0, 0.7, 0.7]);
+        assert_eq!(layout.edges, [[2, 1], [0, 1], [2, 0]]);
+    }
+
+    #[test]
+    fn slices_stand_where_the_leaf_stood_and_read_as_it_did() {
+        let unfolded = unfold(&graph(), &[1, 1, 3, 1]).unwrap();
+        assert_eq!(unfolded.origin, [(0, None), (1, None), (2, Some(0)), (2, Some(1)), (2, Some(2)), (3, None)]);
+        assert_eq!(unfolded.layout.edges, [[2, 1], [3, 1], [4, 1], [0, 1], [2, 0], [3, 0], [4, 0]]);
+        assert_eq!(unfolded.layout.order, [0, 1, 0, 0, 0, 4]);
+        assert_eq!(unfolded.layout.node_count(), 6);
+    }
+
+    #[test]
+    fn a_claim_of_many_experts_costs_no_memory() {
+        assert_eq!(
+            unfold(&graph(), &[1, 1, u32::MAX, 1]),
+            Err(TooLarge { nodes: 4_294_967_298, edges: 8_589_934_591 })
+        );
+    }
+}
