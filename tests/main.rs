@@ -1,4 +1,4 @@
 //! One test binary: linking is what costs on two cores.
 
-mod readers;
+mod formats;
 mod shaders;
