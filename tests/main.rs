@@ -2,6 +2,7 @@
 
 mod cli_kernels;
 mod egui_painter;
+mod formats;
 mod frame;
 mod graph_draw;
 mod heat;
