@@ -205,8 +205,7 @@ fn content(layout: Layout, record: &[u8]) -> (&[u8], &[u8]) {
             let sources = usize::from(record[18]).min(MAX_SOURCES);
             (&record[18..WIDE.sources + sources * WIDE.source_bytes], &record[EXPERT_IDS..=EXPERT_COUNT])
         }
-        Layout::Narrow => (&record[18..], &[]),
-        Layout::Operand => (&record[18..], &[]),
+        Layout::Narrow | Layout::Operand => (&record[18..], &[]),
     }
 }
 

@@ -117,7 +117,7 @@ impl Builder {
         resolver.set_model(self.model.take(), &mut self.meta.model, &mut self.health);
         let mut classes: Vec<ResolvedPass> = Vec::new();
         let mut class_of: Vec<u32> = Vec::with_capacity(spans.len());
-        let mut class_index: HashMap<(u64, Option<u32>), Vec<(u32, Range<usize>)>> = HashMap::new();
+        let mut class_index: HashMap<_, Vec<(u32, Range<usize>)>> = HashMap::new();
         let mut derived: HashMap<u64, Vec<u32>> = HashMap::new();
         for (k, span) in spans.iter().enumerate() {
             if cancel.load(Ordering::Relaxed) {

@@ -1,5 +1,7 @@
 //! Where the operands and results of an op lie, pass by pass: design.md section 4, "What old sources leave open".
 
+use std::collections::VecDeque;
+
 use hashbrown::HashMap;
 
 use super::builder::{ModelSource, NONE, cut};
@@ -212,7 +214,7 @@ impl<'a> Resolver<'a> {
                 moved.add(|| format!("{}: map {}, trace {offset}", tensor.name, tensor.offset));
                 tensor.offset = offset;
             }
-            if tensor.bytes != bytes && (tensor.bytes <= u64::from(u32::MAX) || tensor.bytes as u32 != bytes as u32) {
+            if tensor.bytes != bytes && (u32::try_from(tensor.bytes).is_ok() || tensor.bytes as u32 != bytes as u32) {
                 resized.add(|| format!("{}: map {}, trace {bytes}", tensor.name, tensor.bytes));
                 tensor.bytes = bytes;
             }
@@ -522,7 +524,7 @@ impl<'a> Resolver<'a> {
 
     /// Ops meet nodes of the same name and kind in order of occurrence.
     fn match_nodes(&self, sequence: &[u32], graph: &Graph, full_names: &[String]) -> Vec<u32> {
-        let mut waiting: HashMap<(&str, &str), std::collections::VecDeque<u32>> = HashMap::new();
+        let mut waiting: HashMap<(&str, &str), VecDeque<u32>> = HashMap::new();
         for ((i, node), name) in (0_u32..).zip(&graph.nodes).zip(full_names) {
             if !node.leaf {
                 waiting.entry((name.as_str(), node.operation.as_str())).or_default().push_back(i);
@@ -533,7 +535,7 @@ impl<'a> Resolver<'a> {
             .map(|&shape| {
                 let shape = &self.shapes[shape as usize];
                 let name = shape.destination.map_or("", |name| self.names.get(name)).trim();
-                waiting.get_mut(&(name, self.kind(shape))).and_then(|nodes| nodes.pop_front()).unwrap_or(NONE)
+                waiting.get_mut(&(name, self.kind(shape))).and_then(VecDeque::pop_front).unwrap_or(NONE)
             })
             .collect()
     }
