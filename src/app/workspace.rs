@@ -97,6 +97,10 @@ impl Workspace {
         self.script = script;
     }
 
+    pub fn script_done(&self) -> bool {
+        self.script.is_done()
+    }
+
     /// Does `action` in the next frame, as a menu would.
     pub fn act(&mut self, action: Action) {
         self.actions.push(action);
@@ -219,7 +223,7 @@ impl Workspace {
             let view = self.state.view;
             self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == view));
         }
-        let mut tree = std::mem::replace(&mut self.tree, Tree::empty(egui::Id::new("panels")));
+        let mut tree = std::mem::replace(&mut self.tree, Tree::empty(egui::Id::unique("panels")));
         tree.ui(&mut Panels { workspace: self, actions, hover, gpu }, ui);
         self.tree = tree;
     }
@@ -360,7 +364,7 @@ fn arrangement() -> Tree<View> {
     let top = share(&mut tiles, false, &[(graph, 1.0), (heatmap, 1.1)]);
     let bottom = share(&mut tiles, false, &[(table, 3.0), (inspector, 1.0)]);
     let root = share(&mut tiles, true, &[(top, 3.0), (middle, 0.95), (bottom, 1.55)]);
-    Tree::new(egui::Id::new("panels"), root, tiles)
+    Tree::new(egui::Id::unique("panels"), root, tiles)
 }
 
 /// The panels, seen from the tree that places them.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod args;
+mod bench;
 mod convert;
 mod doctor;
 mod engine;
@@ -9,15 +10,21 @@ mod heatmap;
 mod info;
 mod layer;
 mod layout;
+mod render;
 mod system_library;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde::Serialize;
 
+use crate::app::png::PngError;
+use crate::app::sample;
+use crate::app::script::ScriptError;
+use crate::app::window::{self, WindowError};
+use crate::app::workspace::{Options, Workspace};
 use crate::formats::{self, Progress, ReadError};
 use crate::gpu::GpuError;
 use crate::gpu::heat::HeatGpuError;
@@ -36,6 +43,12 @@ pub enum CliError {
     Gpu(#[from] GpuError),
     #[error(transparent)]
     Heat(#[from] HeatError),
+    #[error(transparent)]
+    Window(#[from] WindowError),
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    #[error(transparent)]
+    Png(#[from] PngError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
@@ -74,11 +87,28 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
-        Some(Command::Render(_) | Command::Bench(_)) => {
-            Err(CliError::Failed("this build has no window scene to draw; use a newer one".to_owned()))
-        }
-        None => Ok(()),
+        Some(Command::Render(args)) => render::run(&args),
+        Some(Command::Bench(args)) => bench::run(&args),
+        None => window(arguments.run),
     }
+}
+
+/// Opens the window on `run`, or on the bundled sample.
+fn window(run: Option<PathBuf>) -> Result<(), CliError> {
+    let run = match run {
+        Some(run) => run,
+        None => sample::find().ok_or_else(|| {
+            let reason = format!("the bundled run is not there; name a run, or set {}", sample::FIXTURES_VARIABLE);
+            CliError::Failed(reason)
+        })?,
+    };
+    // What is not there at all needs no window to say so.
+    std::fs::metadata(&run).map_err(|error| ReadError::io(&run, error))?;
+    Ok(window::run("tensorscope", move |gpu, waker| {
+        let mut workspace = Workspace::new(gpu.adapter_name(), waker, Options::default());
+        workspace.open(run);
+        Box::new(workspace)
+    })?)
 }
 
 /// Reads a run with progress on the terminal, if there is one.

@@ -1,0 +1,187 @@
+//! `bench RUN`: times of what people wait for, here and now.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::args::BenchArgs;
+use super::{CliError, open, print_json, print_text};
+use crate::analysis::filter::Filter;
+use crate::analysis::graph_display::DisplayGraph;
+use crate::analysis::layout;
+use crate::app::Waker;
+use crate::app::headless::Headless;
+use crate::app::workspace::{Options, Workspace};
+use crate::gpu::Gpu;
+use crate::gpu::layout::LayoutGpu;
+use crate::kernel_io::layout::LayoutParams;
+use crate::state::camera::Motion;
+use crate::state::{Action, Axes, View};
+use crate::trace::Track;
+
+const SIZE_PX: [u32; 2] = [1280, 720];
+const FRAME: Duration = Duration::from_nanos(16_666_667);
+/// Frames made after everything has come to rest; none of them should be painted.
+const FRAMES_AT_REST: usize = 60;
+const MOST_FRAMES_TO_REST: usize = 2_000;
+const FILTER_RUNS: usize = 5;
+
+#[derive(Serialize)]
+struct Bench {
+    adapter: String,
+    width: u32,
+    height: u32,
+    ops: u64,
+    accesses: u64,
+    open_ms: f64,
+    /// From the run in memory to the first picture of it, pipelines included.
+    first_picture_ms: f64,
+    /// Frames from the input to the GPU having finished.
+    pan: Frames,
+    zoom: Frames,
+    playback: Frames,
+    layout_step_ms: Option<f64>,
+    filter_ms: f64,
+    frames_at_rest: usize,
+}
+
+#[derive(Serialize)]
+struct Frames {
+    frames: usize,
+    median_ms: f64,
+    p95_ms: f64,
+    max_ms: f64,
+}
+
+impl Frames {
+    fn of(mut ms: Vec<f64>) -> Self {
+        ms.sort_by(f64::total_cmp);
+        let at = |share: f64| ms.get(((ms.len() as f64 - 1.0) * share).round().max(0.0) as usize).copied().unwrap_or(0.0);
+        Self { frames: ms.len(), median_ms: at(0.5), p95_ms: at(0.95), max_ms: at(1.0) }
+    }
+}
+
+pub fn run(args: &BenchArgs) -> Result<(), CliError> {
+    let started = Instant::now();
+    let trace = open(&args.run)?;
+    let open_ms = milliseconds(started);
+    let gpu = Gpu::headless()?;
+    let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
+    let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
+
+    let started = Instant::now();
+    let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), Options { reproducible: true, ..Options::default() });
+    scene.show(args.run.clone(), trace);
+    let mut target = Headless::new(&gpu, SIZE_PX, 1.0)?;
+    target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
+    let first_picture_ms = milliseconds(started);
+    target.settle(&gpu, &mut scene, MOST_FRAMES_TO_REST)?;
+
+    let mut frames_at_rest = 0;
+    for _ in 0..FRAMES_AT_REST {
+        frames_at_rest += usize::from(target.step(&gpu, &mut scene, Vec::new(), FRAME)?.painted);
+    }
+    let mut movement = |action: &dyn Fn(u32) -> Action| -> Result<Frames, CliError> {
+        let mut times = Vec::with_capacity(args.frames as usize);
+        for frame in 0..args.frames {
+            scene.act(action(frame));
+            target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
+            times.push(f64::from(target.frame_ms()));
+        }
+        Ok(Frames::of(times))
+    };
+    let zoom = |view, factor| Action::Zoom {
+        view,
+        factor,
+        x: 0.4,
+        y: 0.4,
+        track: None,
+        axes: Axes::Both,
+        motion: Motion::default(),
+    };
+    // Panning needs something beside the picture: half way in.
+    movement(&|_| zoom(View::Heatmap, 1.02))?;
+    // There and back, graph and heatmap in turn.
+    let pan = movement(&|frame| {
+        let view = if frame % 2 == 0 { View::Heatmap } else { View::Graph };
+        let dx = if frame % 60 < 30 { 0.02 } else { -0.02 };
+        Action::Pan { view, dx, dy: dx, motion: Motion::default() }
+    })?;
+    let zoom = movement(&|frame| zoom(View::Heatmap, if frame % 60 < 30 { 1.08 } else { 1.0 / 1.08 }))?;
+    movement(&|_| Action::Fit { view: View::Heatmap, motion: Motion::default() })?;
+    let playback = movement(&|_| Action::Step { by: crate::state::Stride::Op, back: false })?;
+
+    let document = scene.state.document.clone();
+    let mut filter_ms = Vec::new();
+    if let Some(document) = document {
+        let filter = Filter { text: "attn".to_owned(), layer: Some(1), track: Some(Track::Disk), ..Filter::default() };
+        let layout = document.layouts(scene.state.heat.order)[0];
+        for _ in 0..FILTER_RUNS {
+            let started = Instant::now();
+            std::hint::black_box(filter.matching_ops(&document.trace, None, layout));
+            filter_ms.push(milliseconds(started));
+        }
+    }
+    let bench = Bench {
+        adapter: gpu.adapter_name(),
+        width: SIZE_PX[0],
+        height: SIZE_PX[1],
+        ops,
+        accesses,
+        open_ms,
+        first_picture_ms,
+        pan,
+        zoom,
+        playback,
+        layout_step_ms,
+        filter_ms: Frames::of(filter_ms).median_ms,
+        frames_at_rest,
+    };
+    if args.json { print_json(&bench) } else { print_text(&text(&bench)) }
+}
+
+/// Median of single steps of the layout of a graph.
+fn layout_step(gpu: &Gpu, graph: Option<&crate::trace::Graph>) -> Result<Option<f64>, CliError> {
+    let Some(graph) = graph else { return Ok(None) };
+    let display = DisplayGraph::new(graph, None, &std::collections::BTreeSet::new());
+    let problem = layout::prepare(&display.layout_graph(graph), LayoutParams::default());
+    let mut steps = LayoutGpu::new(gpu, problem)?;
+    let mut times = Vec::new();
+    while !steps.at_rest() {
+        let started = Instant::now();
+        steps.step(gpu, 1);
+        gpu.wait()?;
+        times.push(milliseconds(started));
+    }
+    Ok(Some(Frames::of(times).median_ms))
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+fn text(bench: &Bench) -> String {
+    let mut out = format!(
+        "{} ops, {} accesses, {} x {} pixels on {}\n",
+        bench.ops, bench.accesses, bench.width, bench.height, bench.adapter
+    );
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(out, "{name:<16}{value}");
+    };
+    line("open", format!("{:.1} ms", bench.open_ms));
+    line("first picture", format!("{:.1} ms", bench.first_picture_ms));
+    for (name, frames) in [("pan", &bench.pan), ("zoom", &bench.zoom), ("playback", &bench.playback)] {
+        line(
+            name,
+            format!(
+                "median {:.1} ms, 95th percentile {:.1} ms, worst {:.1} ms of {} frames",
+                frames.median_ms, frames.p95_ms, frames.max_ms, frames.frames
+            ),
+        );
+    }
+    line("layout step", bench.layout_step_ms.map_or_else(|| "no graph".to_owned(), |ms| format!("{ms:.2} ms")));
+    line("filter", format!("{:.2} ms", bench.filter_ms));
+    line("frames at rest", bench.frames_at_rest.to_string());
+    out
+}
