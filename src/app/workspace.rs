@@ -24,6 +24,9 @@ use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, ti
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
 
+/// Free space around what a panel shows, in points.
+const PANEL_MARGIN: egui::Margin = egui::Margin { left: 4, right: 2, top: 2, bottom: 2 };
+
 /// How the scene is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options {
@@ -186,7 +189,7 @@ impl Workspace {
         self.status.rows = Some(self.table.row_count());
         if !self.options.reproducible && time.now_s >= self.status_due_s {
             self.status_due_s = time.now_s + STATUS_SECONDS;
-            self.status.frame_ms = time.last.total_ms();
+            self.status.frame_ms = Some(time.last.total_ms());
             self.status.memory_bytes = private_memory();
         }
     }
@@ -378,7 +381,9 @@ struct Panels<'a, 'g> {
 impl Behavior<View> for Panels<'_, '_> {
     fn pane_ui(&mut self, ui: &mut Ui, _id: TileId, view: &mut View) -> UiResponse {
         self.workspace.places.push((*view, ui.max_rect()));
-        self.workspace.panel(ui, *view, self.actions, self.hover, self.gpu);
+        egui::Frame::new().inner_margin(PANEL_MARGIN).show(ui, |ui| {
+            self.workspace.panel(ui, *view, self.actions, self.hover, self.gpu);
+        });
         UiResponse::None
     }
 

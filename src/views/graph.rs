@@ -212,7 +212,16 @@ impl GraphView {
             Some(Gesture::Select(_)) | None => {}
         }
         self.labels(ui, cx.state, graph, rect);
+        self.legend(ui, cx.state, graph, rect);
         self.accessibility(ui, cx.state, &response, graph);
+    }
+
+    /// Nodes to mark: what is selected, but not a whole layer that is all there is to see.
+    fn marked(state: &AppState) -> &[u32] {
+        match state.selection {
+            Some(Item::Layer(layer)) if state.graph.layer == Some(layer) => &[],
+            _ => &state.links.nodes,
+        }
     }
 
     /// Makes the graph that is to be shown, if it is another than the one that is.
@@ -262,7 +271,7 @@ impl GraphView {
             subject: shown.subject.clone(),
             camera,
             size_px: self.canvas.size_px(),
-            nodes: state.links.nodes.clone(),
+            nodes: Self::marked(state).to_vec(),
             hovered,
             theme: state.theme,
         };
@@ -272,7 +281,7 @@ impl GraphView {
         let same_styles = self.painted.as_ref().is_some_and(|old| Painted { camera, ..old.clone() } == now);
         if !same_styles {
             let (nodes, edges) =
-                styles(graph, &shown.display, &shown.layout_graph, hovered, &state.links.nodes, state.theme);
+                styles(graph, &shown.display, &shown.layout_graph, hovered, &now.nodes, state.theme);
             shown.scene.set_node_styles(gpu.gpu, &nodes);
             shown.scene.set_edge_styles(gpu.gpu, &edges);
         }
@@ -345,30 +354,39 @@ impl GraphView {
             if cx.state.graph.layer.is_none() && ui.small_button(if folded { "Unfold" } else { "Fold layers" }).clicked() {
                 cx.act(if folded { Action::Unfold { layer: None } } else { Action::Fold { layer: None } });
             }
-            self.legend(ui, cx.state, graph);
         });
     }
 
-    fn legend(&self, ui: &mut Ui, state: &AppState, graph: &Graph) {
-        let mut entry = |color: Color32, label: &str, count: usize| {
-            let (rect, _) = ui.allocate_exact_size(Vec2::splat(9.0), Sense::hover());
-            ui.painter().circle_filled(rect.center(), 4.0, color);
-            ui.small(format!("{label} {count}"));
-        };
+    /// What the colours mean, with counts, in the corner of the canvas.
+    fn legend(&self, ui: &Ui, state: &AppState, graph: &Graph, rect: Rect) {
+        let mut lines: Vec<(Color32, String)> = Vec::new();
         match (state.graph.layer, &self.shown) {
             (Some(_), Some(shown)) => {
                 for category in Category::ALL {
                     let count = shown.display.nodes.iter().filter(|n| n.category == Some(category)).count();
-                    entry(theme::category(category), category.label(), count);
+                    lines.push((theme::category(category), format!("{} {count}", category.label())));
                 }
                 let across = shown.display.edges.iter().filter(|e| e.cross_layer).count();
-                ui.small(format!("- - - {across} between layers"));
+                lines.push((theme::edge(state.theme), format!("dashed: {across} edges between layers")));
             }
             _ => {
-                for node_type in NodeType::ALL {
-                    entry(theme::node_type(node_type), node_type.label(), graph.count(node_type));
-                }
+                let types = NodeType::ALL.into_iter();
+                lines.extend(types.map(|t| (theme::node_type(t), format!("{} {}", t.label(), graph.count(t)))));
             }
+        }
+        let painter = ui.painter_at(rect);
+        let ink = ui.visuals().text_color();
+        let font = egui::FontId::proportional(10.5);
+        let galleys: Vec<_> = lines.into_iter().map(|(c, text)| (c, painter.layout_no_wrap(text, font.clone(), ink))).collect();
+        let width = galleys.iter().map(|(_, g)| g.size().x).fold(0.0, f32::max);
+        let line = 14.0;
+        let corner = rect.left_bottom() + Vec2::new(6.0, -6.0 - line * galleys.len() as f32);
+        let area = Rect::from_min_size(corner, Vec2::new(width + 20.0, line * galleys.len() as f32));
+        painter.rect_filled(area.expand(3.0), 3.0, theme::canvas(state.theme).gamma_multiply(0.85));
+        for (i, (color, galley)) in galleys.into_iter().enumerate() {
+            let left = corner + Vec2::new(6.0, line * (i as f32 + 0.5));
+            painter.circle_filled(left, 4.0, color);
+            painter.galley(left + Vec2::new(9.0, -galley.size().y / 2.0), galley, ink);
         }
     }
 

@@ -16,7 +16,8 @@ pub struct Status {
     pub graph: Option<String>,
     pub rows: Option<usize>,
     pub adapter: String,
-    pub frame_ms: f32,
+    /// CPU time of the last frame that was painted; `None` where pictures must not differ from run to run.
+    pub frame_ms: Option<f32>,
     /// Private memory of the process, where the system tells.
     pub memory_bytes: Option<u64>,
 }
@@ -56,8 +57,10 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
                 ui.small(units::bytes(bytes)).on_hover_text("private memory of this process");
                 ui.separator();
             }
-            ui.small(format!("{:.1} ms", status.frame_ms)).on_hover_text("CPU time of the last frame that was painted");
-            ui.separator();
+            if let Some(frame_ms) = status.frame_ms {
+                ui.small(format!("{frame_ms:.1} ms")).on_hover_text("CPU time of the last frame that was painted");
+                ui.separator();
+            }
             ui.small(&status.adapter);
         });
     });
