@@ -1,4 +1,5 @@
 //! Heatmap binning: kernels and twin, over runs shaped like recordings of generation.
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run has nothing to say")]
 
 use std::hint::black_box;
 use std::time::Duration;

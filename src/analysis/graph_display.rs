@@ -83,10 +83,9 @@ impl DisplayGraph {
             let (Some(source), Some(target)) = ends else { continue };
             let is_folded = |end: u32| nodes[end as usize].folded.is_some();
             // Edges within a folded layer vanish, those that come to join the same two nodes become one.
-            if is_folded(source) || is_folded(target) {
-                if source == target || !seen.insert((source, target)) {
-                    continue;
-                }
+            let may_vanish = is_folded(source) || is_folded(target);
+            if may_vanish && (source == target || !seen.insert((source, target))) {
+                continue;
             }
             edges.push(DisplayEdge { source, target, cross_layer: false });
         }

@@ -19,8 +19,8 @@ pub enum Home {
 }
 
 impl Home {
-    pub fn block(&self) -> Option<u32> {
-        match *self {
+    pub fn block(self) -> Option<u32> {
+        match self {
             Home::Block(block) => Some(block),
             Home::Shared => None,
         }
@@ -135,7 +135,7 @@ pub fn trunk(structure: &Structure, homes: &[Home]) -> Vec<bool> {
     let mut on_trunk = vec![false; count];
     let mut cost = vec![u64::MAX; count];
     let mut before = vec![u32::MAX; count];
-    let last_block = homes.iter().filter_map(Home::block).max();
+    let last_block = homes.iter().copied().filter_map(Home::block).max();
     let mut end: Option<(u64, u32)> = None;
     for &node in &structure.sequence {
         let Some(block) = homes[node as usize].block().filter(|_| !structure.is_leaf(node)) else { continue };

@@ -104,7 +104,7 @@ pub fn start_positions(graph: &LayoutGraph) -> Vec<[f32; 2]> {
 
 /// Blocks in order, each with its nodes placed relative to the left end of its trunk.
 fn blocks(graph: &LayoutGraph, structure: &Structure, homes: &[Home], trunk: &[bool]) -> Vec<Block> {
-    let count = homes.iter().filter_map(Home::block).max().map_or(0, |last| last as usize + 1);
+    let count = homes.iter().copied().filter_map(Home::block).max().map_or(0, |last| last as usize + 1);
     let mut members = vec![Members::default(); count];
     for &node in &structure.sequence {
         if let Some(block) = homes[node as usize].block() {

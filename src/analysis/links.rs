@@ -2,7 +2,7 @@
 
 use super::filter::{Filter, Region, TensorRef};
 use crate::trace::tracks::TrackLayout;
-use crate::trace::{Trace, Track, names};
+use crate::trace::{Tensor, Trace, Track, names};
 
 /// Anything that can be selected. Numbers are positions in the run's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ impl Links {
                 links.first_op = first_touching(trace, &[tensor]);
                 match item {
                     Item::Expert { expert, .. } => {
-                        let slice = trace.tensors.get(tensor as usize).and_then(|t| t.slice_bytes());
+                        let slice = trace.tensors.get(tensor as usize).and_then(Tensor::slice_bytes);
                         links.add_bytes(trace, layouts, tensor, slice.map(|s| (s.saturating_mul(u64::from(expert)), s)));
                     }
                     _ => links.add_bytes(trace, layouts, tensor, None),

@@ -1,4 +1,8 @@
 //! Keeps the C allocator from giving memory back to the system between frames.
+#![cfg_attr(
+    all(target_os = "linux", target_env = "gnu"),
+    expect(unsafe_code, reason = "the allocator's settings have no safe interface")
+)]
 
 /// Blocks from here on are mapped by themselves and go back to the system when freed: bulk data, not a frame's scratch.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -81,7 +81,7 @@ pub fn read_stats(bytes: &[u8], path: &Path) -> Result<(Vec<RawBuffer>, Vec<Faul
             match open_by_id.remove(&event.buffer_id) {
                 Some(index) => buffers[index].free_ns = time_ns,
                 None => {
-                    faults.add(&RELEASE_UNMATCHED, || format!("id {} at {}", event.buffer_id, place(path, at as u64)))
+                    faults.add(&RELEASE_UNMATCHED, || format!("id {} at {}", event.buffer_id, place(path, at as u64)));
                 }
             }
             continue;

@@ -1,4 +1,5 @@
 //! A file mapped read-only, which stays readable (as zeros) when something cuts the file short meanwhile.
+#![expect(unsafe_code, reason = "mappings and signal handlers have no safe interface")]
 
 use super::error::ReadError;
 use memmap2::{Mmap, MmapOptions};
@@ -212,7 +213,7 @@ mod guard {
                 // `on_sigbus` can run.
                 unsafe {
                     let mut former: sigaction = std::mem::zeroed();
-                    if libc::sigaction(libc::SIGBUS, std::ptr::null(), &mut former) != 0 {
+                    if libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut former) != 0 {
                         return Err(code());
                     }
                     let page_bytes = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).map_err(|_| code())?;
@@ -220,8 +221,8 @@ mod guard {
                     let mut ours: sigaction = std::mem::zeroed();
                     ours.sa_sigaction = on_sigbus as *const () as usize;
                     ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                    libc::sigemptyset(&mut ours.sa_mask);
-                    match libc::sigaction(libc::SIGBUS, &ours, std::ptr::null_mut()) {
+                    libc::sigemptyset(&raw mut ours.sa_mask);
+                    match libc::sigaction(libc::SIGBUS, &raw const ours, std::ptr::null_mut()) {
                         0 => Ok(()),
                         _ => Err(code()),
                     }

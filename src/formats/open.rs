@@ -34,7 +34,7 @@ pub fn open_with_preview(path: &Path, progress: &Progress, preview: impl FnOnce(
     if metadata.is_dir() && path.join(native::RUN_FILE).is_file() {
         return native::read(path, progress);
     }
-    let files = if metadata.is_dir() { Files::in_folder(path)? } else { Files::single(path)? };
+    let files = if metadata.is_dir() { Files::in_folder(path)? } else { Files::single(path) };
     if files.is_empty() {
         let reason = if metadata.is_dir() { "the folder holds no run" } else { "this is no run" };
         return Err(ReadError::unusable(path, reason, NOTHING_HINT));
@@ -86,12 +86,12 @@ impl Files {
     }
 
     /// A file named on its own is what its name says, or a trace if the name says nothing.
-    fn single(path: &Path) -> Result<Self, ReadError> {
+    fn single(path: &Path) -> Self {
         let mut files = Self::default();
         if !files.take(path.to_owned()) {
             files.tensor_trace = Some(path.to_owned());
         }
-        Ok(files)
+        files
     }
 
     /// Whether `path` is a part of a run, going by its name.
@@ -174,8 +174,8 @@ impl Files {
             }]);
         }
         builder.meta.source = parts.join(", ");
-        builder.meta.clock = "ns, CLOCK_MONOTONIC of the recording machine".to_owned();
-        builder.meta.mode = "start of every op".to_owned();
+        "ns, CLOCK_MONOTONIC of the recording machine".clone_into(&mut builder.meta.clock);
+        "start of every op".clone_into(&mut builder.meta.mode);
         for file in &mapped {
             file.check()?;
         }

@@ -8,7 +8,7 @@ use super::camera::{GraphCamera, Motion, Span};
 use super::{AppState, Document, GraphGoal};
 use crate::analysis::filter::Region;
 use crate::analysis::links::Item;
-use crate::trace::Track;
+use crate::trace::{Graph, Track};
 
 /// What an Action asks of whoever owns the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -209,7 +209,7 @@ impl AppState {
     /// Layers of the shown graph.
     pub fn shown_layers(&self) -> u32 {
         let graph = self.document.as_ref().and_then(|d| d.trace.graphs.get(self.graph.graph as usize));
-        graph.map_or(0, |g| g.layers())
+        graph.map_or(0, Graph::layers)
     }
 
     fn show_graph(&mut self, graph: u32) {

@@ -127,7 +127,7 @@ impl Trace {
     /// Accesses of every tensor over the run.
     pub fn accesses_per_tensor(&self) -> Vec<u64> {
         let mut per_range = vec![0_u64; self.ranges.tensor.len()];
-        for &range in self.accesses.range.iter() {
+        for &range in &self.accesses.range {
             if let Some(count) = per_range.get_mut(range as usize) {
                 *count += 1;
             }

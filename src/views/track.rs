@@ -109,7 +109,7 @@ impl TrackPanel {
         let under = response.hover_pos().map(|at| cell(&scale, track, at, per_point));
         let found = under.map(|region| probe::touched(&document.trace, layout, &region, phase_bits(cx.state.phase)));
         if let (Some(region), Some(found)) = (under, &found) {
-            *cx.hover = found.first().map(|t| item(t)).or(*cx.hover);
+            *cx.hover = found.first().map(item).or(*cx.hover);
             response.clone().on_hover_text_at_pointer(tooltip(&document, layout, &region, found));
         }
         self.mouse(ui, cx, &response, &scale, track, found.as_deref());

@@ -20,9 +20,9 @@ fn tensorscope() -> Command {
 fn json(run: &Path, arguments: &[&str]) -> Value {
     let (command, rest) = arguments.split_first().expect("a command");
     let output = tensorscope().arg(command).arg(run).args(rest).arg("--json").assert().success();
-    let stdout = &output.get_output().stdout;
-    assert_eq!(stdout.iter().filter(|&&b| b == b'\n').count(), 1, "one line");
-    serde_json::from_slice(stdout).expect("one JSON document")
+    let stdout = std::str::from_utf8(&output.get_output().stdout).expect("UTF-8");
+    assert_eq!(stdout.lines().count(), 1, "one line");
+    serde_json::from_str(stdout).expect("one JSON document")
 }
 
 /// The one line that a command which fails leaves on stderr.

@@ -47,7 +47,9 @@ impl Writer {
     pub fn tensor_at(mut self, name: &str, shape: &[u64], type_id: u32, offset: u64) -> Self {
         push_text(&mut self.infos, name);
         self.infos.extend(u32::try_from(shape.len()).unwrap().to_le_bytes());
-        shape.iter().for_each(|n| self.infos.extend(n.to_le_bytes()));
+        for n in shape {
+            self.infos.extend(n.to_le_bytes());
+        }
         self.infos.extend(type_id.to_le_bytes());
         self.infos.extend(offset.to_le_bytes());
         self.tensor_count += 1;
@@ -91,7 +93,9 @@ pub fn push_text(bytes: &mut Vec<u8>, text: &str) {
 pub fn small_model() -> Writer {
     let mut words = 8_u32.to_le_bytes().to_vec();
     words.extend(3_u64.to_le_bytes());
-    ["a", "", "long word"].iter().for_each(|word| push_text(&mut words, word));
+    for word in ["a", "", "long word"] {
+        push_text(&mut words, word);
+    }
     let mut scores = 6_u32.to_le_bytes().to_vec();
     scores.extend(2_u64.to_le_bytes());
     scores.extend([0; 8]);

@@ -7,7 +7,7 @@ use tensorscope::formats::graph_json::read;
 use tensorscope::trace::raw::RawEdge;
 
 /// One node a kind, as exports of different ages write them.
-pub const SMALL: &str = r##"{"token_id": 0, "metadata": {"total_nodes": 6, "timestamp_generated": null},
+pub const SMALL: &str = r#"{"token_id": 0, "metadata": {"total_nodes": 6, "timestamp_generated": null},
  "nodes": [
   {"id": "node_0", "address": "0x1", "label": "inp_embd", "operation": "get_rows(x)", "shape": [8, 2], "dtype": "f32", "layer_id": null, "category": "input", "node_type": "embedding"},
   {"id": "node_1", "address": "0x2", "label": "node_677", "operation": "x-\\>y", "shape": [8, 2, 3], "dtype": "reshaped", "layer_id": 677},
@@ -21,7 +21,7 @@ pub const SMALL: &str = r##"{"token_id": 0, "metadata": {"total_nodes": 6, "time
   {"source": "node_5", "target": "node_0", "label": "src 0"},
   {"source": "node_0", "target": "node_99", "label": "src 0"},
   {"source": "node_0", "target": "node_1"}
- ]}"##;
+ ]}"#;
 
 #[test]
 fn reads_every_vintage_and_sets_right_what_it_can() {

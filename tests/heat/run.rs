@@ -59,7 +59,7 @@ impl Run {
         let mut random = Random::new(seed);
         let mut run = Self::default();
         let mut base = random.pick(&[0, 0, u64::from(u32::MAX) - 5, 1 << 61]);
-        for _ in 0..ranges / 4 + 1 {
+        for _ in 0..=ranges / 4 {
             let size_bits = random.below(u64::from(bits) + 1);
             let bytes = random.below(1 << size_bits);
             run.tensor_base.push(if random.below(8) == 0 { NO_BASE } else { base });

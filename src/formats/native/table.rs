@@ -169,6 +169,7 @@ fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadE
 }
 
 /// Part of the mapped file as an Arrow buffer that keeps the mapping alive.
+#[expect(unsafe_code, reason = "borrowing what is not allocated by Arrow has no safe interface")]
 fn borrow(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Buffer> {
     let part = file.bytes().get(offset..offset.checked_add(len)?)?;
     let start = NonNull::new(part.as_ptr().cast_mut())?;
