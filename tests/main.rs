@@ -18,7 +18,7 @@ mod graph_draw;
 mod heat;
 mod layout;
 mod png_files;
-mod readers;
 mod shaders;
 mod wgsl;
 mod window_harness;
+mod workspace;
