@@ -20,5 +20,6 @@ mod layout;
 mod png_files;
 mod shaders;
 mod wgsl;
+mod window;
 mod window_harness;
 mod workspace;

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::ReadError;
+use super::faults::file_name;
 use super::mapped::MappedFile;
 use super::progress::Progress;
-use super::faults::file_name;
-use crate::trace::raw::{Fault, RawGraph, Severity};
 use super::{buffers, dot, gguf, graph_json, memory_map, native, symbols, tensor_trace, trace_json};
 use crate::trace::Trace;
 use crate::trace::builder::{BuildError, Builder, ModelSource};
+use crate::trace::raw::{Fault, RawGraph, Severity};
 
 /// Source bytes from which a first part is worth showing before the rest is there.
 const PREVIEW_FROM_BYTES: u64 = 24 << 20;

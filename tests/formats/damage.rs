@@ -4,8 +4,8 @@ use super::gguf_writer::small_model;
 use proptest::prelude::*;
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
-use tensorscope::trace::raw::{Fault, RawGraph, RawModel};
 use tensorscope::formats::{buffers, dot, gguf, graph_json, memory_map};
+use tensorscope::trace::raw::{Fault, RawGraph, RawModel};
 
 /// A reader with a sample of what it reads. It gives back what must hold of a good reading, as a truth.
 struct Case {

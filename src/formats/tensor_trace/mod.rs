@@ -184,7 +184,8 @@ fn decode_distinct(distinct: &Distinct<'_>, path: &Path, builder: &mut Builder) 
     let names = OpNames::choose(layout, readable());
     if layout == Layout::Narrow {
         // One byte of each field is its NUL.
-        let limits = NameLimits { operand_bytes: NARROW.name_bytes - 1, destination_bytes: NARROW.destination_bytes - 1 };
+        let limits =
+            NameLimits { operand_bytes: NARROW.name_bytes - 1, destination_bytes: NARROW.destination_bytes - 1 };
         let cut = |d: &Decoded<'_>| {
             let operands = d.sources.iter().filter(|s| s.0.len() == limits.operand_bytes).count();
             operands as u64 + u64::from(d.destination.len() == limits.destination_bytes)
@@ -295,7 +296,8 @@ fn report_end(rest: &[u8], at: usize, layout: Layout, path: &Path, builder: &mut
         return;
     }
     // The recorder's file is zero behind what it wrote.
-    let written_on = rest.iter().take(size).any(|&b| b != 0) || rest.get(size..).is_some_and(|next| stamp_ns(next) != 0);
+    let written_on =
+        rest.iter().take(size).any(|&b| b != 0) || rest.get(size..).is_some_and(|next| stamp_ns(next) != 0);
     builder.health.report(
         "stamp_zero_inside",
         Severity::Warning,

@@ -89,9 +89,8 @@ impl Layout {
                 (named, clear(18..24) && clear(56..64))
             }
             Self::Wide | Self::Narrow => {
-                let named = decode(self, record).is_ok_and(|d| {
-                    !d.destination.is_empty() && d.sources.iter().all(|(name, ..)| !name.is_empty())
-                });
+                let named = decode(self, record)
+                    .is_ok_and(|d| !d.destination.is_empty() && d.sources.iter().all(|(name, ..)| !name.is_empty()));
                 (named, clear(19..24) && (self == Self::Narrow || clear(EXPERT_COUNT + 1..1024)))
             }
         };
