@@ -1,4 +1,9 @@
 //! One test binary: linking is what costs on two cores.
 
+mod cli;
 mod formats;
+mod layering;
+mod native;
 mod shaders;
+mod sources;
+mod trace;
