@@ -10,6 +10,7 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
+<<<<<<< HEAD
 mod cli_kernels;
 mod egui_painter;
 mod formats;
@@ -23,3 +24,12 @@ mod wgsl;
 mod window;
 mod window_harness;
 mod workspace;
+=======
+mod cli;
+mod formats;
+mod layering;
+mod native;
+mod shaders;
+mod sources;
+mod trace;
+>>>>>>> hardening

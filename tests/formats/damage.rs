@@ -1,6 +1,6 @@
 //! Whatever the bytes are, readers come back: with an error, or with what can be read and its faults.
 
-use super::gguf_writer::small_model;
+use crate::sources::gguf::small_model;
 use proptest::prelude::*;
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
