@@ -11,6 +11,7 @@
 )]
 
 mod cli_kernels;
+mod documents;
 mod egui_painter;
 mod frame;
 mod graph_draw;

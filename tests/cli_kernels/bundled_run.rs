@@ -23,7 +23,10 @@ fn the_bundled_run_is_whole_and_sound() {
     assert_eq!(info["model"]["file_bytes"], 98_362_432);
     let graph = &info["graphs"][0];
     assert_eq!((&graph["nodes"], &graph["edges"], &graph["layers"]), (&942.into(), &1091.into(), &30.into()));
-    assert_eq!(graph["node_types"], serde_json::json!({"layer": 510, "infrastructure": 430, "embedding": 1, "output": 1}));
+    assert_eq!(
+        graph["node_types"],
+        serde_json::json!({"layer": 510, "infrastructure": 430, "embedding": 1, "output": 1})
+    );
     let errors: Vec<_> =
         info["health"].as_array().expect("health").iter().filter(|entry| entry["severity"] == "error").collect();
     assert!(errors.is_empty(), "{errors:?}");
