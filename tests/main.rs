@@ -13,12 +13,13 @@
 mod cli_kernels;
 mod documents;
 mod egui_painter;
+mod formats;
 mod frame;
 mod graph_draw;
 mod heat;
 mod layout;
 mod png_files;
-mod readers;
 mod shaders;
 mod wgsl;
 mod window_harness;
+mod workspace;

@@ -123,7 +123,12 @@ impl Headless {
     /// Where the last frame put the widget that screen readers call `name`, in points: what a script clicks on. The
     /// topmost, then leftmost, where there are several; None without [`Self::name_widgets`].
     pub fn find(&self, name: &str) -> Option<Rect> {
-        let places = self.named.iter().filter(|(known, _)| known == name).map(|(_, place)| *place);
+        self.find_by(|known| known == name)
+    }
+
+    /// As [`Self::find`], for names that say more than what they name, such as what a canvas shows.
+    pub fn find_by(&self, fits: impl Fn(&str) -> bool) -> Option<Rect> {
+        let places = self.named.iter().filter(|(known, _)| fits(known)).map(|(_, place)| *place);
         places.min_by(|a, b| a.min.y.total_cmp(&b.min.y).then(a.min.x.total_cmp(&b.min.x)))
     }
 

@@ -1,7 +1,8 @@
 //! Lives of runtime buffers: the predecessor's `buffer_stats.jsonl` and the `buffer-timeline.json` made from it.
 
 use super::error::ReadError;
-use super::raw::{Fault, FaultKind, Faults, RawBuffer, Severity, file_name, place};
+use super::faults::{FaultKind, Faults, file_name, place};
+use crate::trace::raw::{Fault, RawBuffer, Severity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashMap;

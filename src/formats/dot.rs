@@ -1,7 +1,8 @@
 //! Graphs as `ggml_graph_dump_dot` writes them.
 
 use super::error::ReadError;
-use super::raw::{Fault, FaultKind, Faults, RawEdge, RawGraph, RawNode, Severity, place};
+use super::faults::{FaultKind, Faults, place};
+use crate::trace::raw::{Fault, RawEdge, RawGraph, RawNode, Severity};
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -35,17 +35,24 @@ impl ReadError {
     pub fn unusable(path: &Path, reason: impl Into<String>, hint: &'static str) -> Self {
         Self::Unusable { path: path.to_owned(), reason: reason.into(), hint }
     }
+
     /// For JSON that does not parse: the byte where it stopped making sense, and what the parser says about it.
     pub fn json(path: &Path, bytes: &[u8], expected: &'static str, error: &serde_json::Error) -> Self {
-        let line_start = match error.line() {
-            0 | 1 => 0,
-            line => bytes.iter().enumerate().filter(|(_, b)| **b == b'\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
-        };
-        let byte = (line_start + error.column().saturating_sub(1)).min(bytes.len());
-        let message = error.to_string();
-        let found = message.split(" at line ").next().unwrap_or_default();
-        Self::malformed(path, byte as u64, expected, found, "export the file again")
+        Self::malformed(path, json_byte(bytes, error), expected, json_message(error), "export the file again")
     }
+}
+
+/// Byte of `bytes` at which `error` stands; serde_json counts lines and, in bytes, columns.
+pub(super) fn json_byte(bytes: &[u8], error: &serde_json::Error) -> u64 {
+    let lines_before = error.line().saturating_sub(1);
+    let line_start: usize = bytes.split_inclusive(|&b| b == b'\n').take(lines_before).map(<[u8]>::len).sum();
+    (line_start + error.column().saturating_sub(1)).min(bytes.len()) as u64
+}
+
+/// What the parser says, without the place.
+pub(super) fn json_message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 /// What was found may be a name out of a damaged file: control characters in it would break the line, or the terminal.

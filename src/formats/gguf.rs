@@ -4,7 +4,8 @@ pub use super::gguf_model::to_model;
 
 use super::data_types::data_type;
 use super::error::ReadError;
-use super::raw::{Fault, FaultKind, Faults, Severity, file_name, place};
+use super::faults::{FaultKind, Faults, file_name, place};
+use crate::trace::raw::{Fault, Severity};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};

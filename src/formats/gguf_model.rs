@@ -1,7 +1,8 @@
 //! The model that the headers of one or several (split) GGUF files describe together.
 
 use super::gguf::{GgufHeader, GgufTensor, GgufValue};
-use super::raw::{Fault, FaultKind, Faults, RawModel, RawModelFile, RawTensor, Severity, file_name};
+use super::faults::{FaultKind, Faults, file_name};
+use crate::trace::raw::{Fault, RawModel, RawModelFile, RawTensor, Severity};
 use std::collections::HashSet;
 
 const SPLITS_MISSING: FaultKind = FaultKind {

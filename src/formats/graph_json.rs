@@ -1,7 +1,8 @@
 //! Graphs as the predecessor's `parse_dot.py` exports them, of every vintage.
 
 use super::error::ReadError;
-use super::raw::{Fault, FaultKind, Faults, RawEdge, RawGraph, RawNode, Severity, file_name};
+use super::faults::{FaultKind, Faults, file_name};
+use crate::trace::raw::{Fault, RawEdge, RawGraph, RawNode, Severity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::HashMap;

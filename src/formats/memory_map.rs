@@ -1,7 +1,8 @@
 //! The predecessor's `memory-map.json`: where the tensors of a model file lie, expert slices listed one by one.
 
 use super::error::ReadError;
-use super::raw::{Fault, FaultKind, Faults, RawModel, RawModelFile, RawTensor, Severity, file_name};
+use super::faults::{FaultKind, Faults, file_name};
+use crate::trace::raw::{Fault, RawModel, RawModelFile, RawTensor, Severity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

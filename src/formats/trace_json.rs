@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::error::ReadError;
+use super::error::{ReadError, json_byte, json_message};
+use super::faults::place;
 use super::symbols::{PREDECESSOR_OPS, right_name_of_early_export};
 use crate::trace::Phase;
 use crate::trace::builder::{Builder, translate};
@@ -78,9 +79,7 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<TokenTrace, ReadError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let result = json.deserialize_map(FileVisitor { trace: &mut trace }).and_then(|()| json.end());
     if let Err(error) = result {
-        let byte = byte_of(bytes, error.line(), error.column());
-        let what = error.to_string();
-        let what = what.split(" at line ").next().unwrap_or("").to_owned();
+        let (byte, what) = (json_byte(bytes, &error), json_message(&error));
         if trace.rows.is_empty() {
             return Err(ReadError::malformed(path, byte, "trace entries in JSON", what, HINT));
         }
@@ -89,16 +88,10 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<TokenTrace, ReadError> {
             severity: Severity::Warning,
             message: "a file is damaged; the entries before the damage were read",
             count: 1,
-            example: format!("{} byte {byte}: {what}", path.file_name().unwrap_or_default().to_string_lossy()),
+            example: format!("{}: {what}", place(path, byte)),
         });
     }
     Ok(trace)
-}
-
-/// Byte offset of a serde_json error position (1-based line; column counts bytes).
-pub(super) fn byte_of(bytes: &[u8], line: usize, column: usize) -> u64 {
-    let start: usize = bytes.split_inclusive(|&b| b == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
-    ((start + column.saturating_sub(1)).min(bytes.len())) as u64
 }
 
 struct FileVisitor<'t> {

@@ -157,27 +157,57 @@ pub fn assign_layers(names: &[&str], computed: &[bool], edges: impl Iterator<Ite
         return named;
     }
 
-    let mut before = vec![None; names.len()];
+    // Layer of the nearest named op before and after, where both are the same.
+    let mut around: Vec<Option<u32>> = vec![None; names.len()];
     let mut last = None;
     for &i in &ops {
-        before[i] = last;
+        around[i] = last;
         last = named[i].or(last);
     }
+    let mut next = None;
+    for &i in ops.iter().rev() {
+        around[i] = around[i].filter(|_| around[i] == next && named[i].is_none() && names::says_nothing(names[i]));
+        next = named[i].or(next);
+    }
     let mut consumers: Vec<Vec<u32>> = vec![Vec::new(); names.len()];
-    for (source, target) in edges {
+    for (source, target) in edges.filter(|(source, target)| source != target) {
         consumers[source as usize].push(target);
     }
+    settle(&named, &around, &consumers, &ops)
+}
 
-    let mut layers = named.clone();
-    let mut after = None;
-    for &i in ops.iter().rev() {
-        if named[i].is_none() && names::says_nothing(names[i]) && before[i].is_some() && before[i] == after {
-            let agree = consumers[i].iter().all(|&c| c as usize == i || layers[c as usize] == after);
-            if agree {
-                layers[i] = after;
+/// Gives every op the layer around it that all of its consumers are in; those are settled first.
+fn settle(named: &[Option<u32>], around: &[Option<u32>], consumers: &[Vec<u32>], ops: &[usize]) -> Vec<Option<u32>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        Open,
+        Visited,
+        Settled,
+    }
+    let mut layers = named.to_vec();
+    let mut state: Vec<State> = around.iter().map(|a| if a.is_some() { State::Open } else { State::Settled }).collect();
+    // Consumers mostly come later, so that going backwards finds them settled; where they do not, they go first.
+    for &start in ops.iter().rev() {
+        let mut stack = vec![start];
+        while let Some(&i) = stack.last() {
+            match state[i] {
+                State::Open => {
+                    state[i] = State::Visited;
+                    let open = |c: &usize| state[*c] == State::Open;
+                    stack.extend(consumers[i].iter().map(|&c| c as usize).filter(open));
+                }
+                State::Visited => {
+                    if consumers[i].iter().all(|&c| layers[c as usize] == around[i]) {
+                        layers[i] = around[i];
+                    }
+                    state[i] = State::Settled;
+                    stack.pop();
+                }
+                State::Settled => {
+                    stack.pop();
+                }
             }
         }
-        after = named[i].or(after);
     }
     layers
 }

@@ -1,8 +1,8 @@
-//! What readers hand over, and how they count the faults that they read in spite of.
-
-pub use crate::trace::raw::*;
+//! How readers count the faults that they read in spite of.
 
 use std::path::Path;
+
+use crate::trace::raw::{Fault, Severity};
 
 /// A fault that a reader knows how to read in spite of; see [`Fault`] for the fields.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use super::gguf_writer::small_model;
 use proptest::prelude::*;
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
-use tensorscope::formats::raw::{Fault, RawGraph, RawModel};
+use tensorscope::trace::raw::{Fault, RawGraph, RawModel};
 use tensorscope::formats::{buffers, dot, gguf, graph_json, memory_map};
 
 /// A reader with a sample of what it reads. It gives back what must hold of a good reading, as a truth.

@@ -4,7 +4,7 @@ use super::{counted, fault, real_file};
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::memory_map::read;
-use tensorscope::formats::raw::{Fault, RawModel};
+use tensorscope::trace::raw::{Fault, RawModel};
 
 fn entry(name: &str, offset: u64, bytes: u64, shape: &[u64]) -> String {
     let end = offset + bytes;

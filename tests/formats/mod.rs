@@ -10,7 +10,7 @@ mod mapped;
 mod memory_map;
 
 use std::path::{Path, PathBuf};
-use tensorscope::formats::raw::Fault;
+use tensorscope::trace::raw::Fault;
 
 /// A file of the shared real data, or `None` (said aloud) where a checkout stands alone.
 fn real_file(name: &str) -> Option<(PathBuf, Vec<u8>)> {

@@ -4,7 +4,7 @@ use super::{counted, fault, real_file};
 use std::path::Path;
 use tensorscope::formats::buffers::{read_stats, read_timeline};
 use tensorscope::formats::error::ReadError;
-use tensorscope::formats::raw::RawBuffer;
+use tensorscope::trace::raw::RawBuffer;
 
 pub const STATS: &str = r#"{"timestamp_ms":600604855.454,"event":"alloc","buffer_id":7,"buffer_ptr":4096,"size":3221225472,"name":"KV","backend":"CPU","usage":2,"layer":65535}
 {"timestamp_ms":600604860.36,"event":"alloc","buffer_id":8,"buffer_ptr":0,"size":64,"name":"W","backend":"CPU","usage":1,"layer":65535}

@@ -4,7 +4,7 @@ use super::{counted, fault, real_file};
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::graph_json::read;
-use tensorscope::formats::raw::RawEdge;
+use tensorscope::trace::raw::RawEdge;
 
 /// One node a kind, as exports of different ages write them.
 pub const SMALL: &str = r#"{"token_id": 0, "metadata": {"total_nodes": 6, "timestamp_generated": null},

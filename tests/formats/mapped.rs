@@ -119,7 +119,7 @@ fn a_bus_error_elsewhere_still_ends_the_process() {
         truncate(&file, 0);
         std::process::exit(i32::from(foreign[100]));
     }
-    let test = "readers::mapped::a_bus_error_elsewhere_still_ends_the_process";
+    let test = "formats::mapped::a_bus_error_elsewhere_still_ends_the_process";
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test])
         .env(CHILD, "1")

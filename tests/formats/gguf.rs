@@ -5,7 +5,7 @@ use super::{counted, fault, real_file};
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::gguf::{GgufHeader, GgufValue, read_header, to_model};
-use tensorscope::formats::raw::Fault;
+use tensorscope::trace::raw::Fault;
 
 fn read(bytes: &[u8]) -> Result<(GgufHeader, Vec<Fault>), ReadError> {
     read_header(bytes, Path::new("toy.gguf"), bytes.len() as u64)

@@ -3,7 +3,7 @@
 use super::{counted, fault, real_file};
 use std::path::Path;
 use tensorscope::formats::dot::read;
-use tensorscope::formats::raw::{Fault, RawEdge, RawGraph, RawNode};
+use tensorscope::trace::raw::{Fault, RawEdge, RawGraph, RawNode};
 
 /// What a node's line looks like, given its address and label.
 fn node(address: &str, label: &str) -> String {

@@ -1,0 +1,342 @@
+//! The product as its user meets it: panels by their accessible names, real input, one selection everywhere.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use egui::{Key, Modifiers, PointerButton, Pos2, Rect, Vec2};
+use tensorscope::analysis::links::Item;
+use tensorscope::app::headless::Headless;
+use tensorscope::app::workspace::{Options, Workspace};
+use tensorscope::app::{Waker, input};
+use tensorscope::formats::{self, Progress};
+use tensorscope::gpu::Gpu;
+use tensorscope::state::{Action, ItemRef, View};
+use tensorscope::trace::Track;
+
+const SIZE_PX: [u32; 2] = [1280, 720];
+const FRAME: Duration = Duration::from_millis(16);
+
+fn sample() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/smollm2-135m.tscope")
+}
+
+/// The whole window without one, with the bundled run in it and at rest.
+struct Session {
+    gpu: Gpu,
+    scene: Workspace,
+    target: Headless,
+}
+
+impl Session {
+    fn empty() -> Self {
+        let gpu = Gpu::headless().unwrap();
+        let options = Options { reproducible: true, ..Options::default() };
+        let scene = Workspace::new(gpu.adapter_name(), Waker::none(), options);
+        let target = Headless::new(&gpu, SIZE_PX, 1.0).unwrap();
+        target.name_widgets();
+        Self { gpu, scene, target }
+    }
+
+    fn new() -> Self {
+        let mut session = Self::empty();
+        let trace = formats::open(&sample(), &Progress::default()).unwrap();
+        session.scene.show(sample(), trace);
+        session.settle();
+        session
+    }
+
+    fn settle(&mut self) {
+        let (frames, rested) = self.target.settle(&self.gpu, &mut self.scene, 600).unwrap();
+        assert!(rested, "not at rest after {frames} frames");
+    }
+
+    fn step(&mut self, events: Vec<egui::Event>) -> bool {
+        self.target.step(&self.gpu, &mut self.scene, events, FRAME).unwrap().painted
+    }
+
+    fn press(&mut self, key: Key, modifiers: Modifiers) {
+        self.step(input::key(key, modifiers));
+        self.settle();
+    }
+
+    fn click_at(&mut self, at: Pos2) {
+        self.step(input::hover(at));
+        self.step(input::click(at));
+        self.settle();
+    }
+
+    fn place(&self, name: &str) -> Rect {
+        self.target.find(name).unwrap_or_else(|| panic!("nothing is called {name:?}"))
+    }
+
+    fn click(&mut self, name: &str) {
+        let at = self.place(name).center();
+        self.click_at(at);
+    }
+
+    fn act(&mut self, action: Action) {
+        self.scene.act(action);
+        self.settle();
+    }
+
+    /// The canvas whose accessible name begins with `start`.
+    fn canvas(&self, start: &str) -> Rect {
+        self.target.find_by(|name| name.starts_with(start)).unwrap_or_else(|| panic!("no canvas {start:?}"))
+    }
+
+    /// Pixels of about the selection's colour within `rect`.
+    fn marked_pixels(&self, rect: Rect) -> usize {
+        let rgba = self.target.read_rgba(&self.gpu).unwrap();
+        let [width, _] = SIZE_PX;
+        let mut count = 0;
+        for y in rect.top() as u32..rect.bottom() as u32 {
+            for x in rect.left() as u32..rect.right() as u32 {
+                let at = ((y * width + x) * 4) as usize;
+                let [r, g, b] = [rgba[at], rgba[at + 1], rgba[at + 2]];
+                count += usize::from(r > 230 && (190..225).contains(&g) && b < 100);
+            }
+        }
+        count
+    }
+
+    fn node(&self, name: &str) -> u32 {
+        let document = self.scene.state.document.as_ref().unwrap();
+        document.trace.graphs[0].nodes.iter().position(|n| n.name == name).unwrap() as u32
+    }
+}
+
+#[test]
+fn a_click_on_a_node_selects_it_in_every_view() {
+    let mut session = Session::new();
+    let graph = session.canvas("Graph canvas");
+    let disk = session.canvas("DISK heatmap");
+    assert_eq!(session.marked_pixels(graph) + session.marked_pixels(disk), 0);
+    let node = session.node("blk.5.attn_q.weight");
+    let at = session.scene.place_of_node(node).unwrap();
+    assert!(graph.contains(at));
+    session.click_at(at);
+    assert_eq!(session.scene.state.selection, Some(Item::Node { graph: 0, node }));
+    assert!(session.marked_pixels(graph) > 10, "the node is ringed");
+    assert!(session.marked_pixels(disk) > 10, "its bytes are outlined");
+    let links = &session.scene.state.links;
+    assert_eq!(links.bytes[Track::Disk as usize].len(), 1);
+    let document = session.scene.state.document.clone().unwrap();
+    let op = links.first_op.unwrap() as usize;
+    assert_eq!(document.trace.op_name(op), "MUL_MAT");
+    assert_eq!(document.trace.ops.layer.get(op), Some(5));
+    // The inspector names it, and the table can be narrowed down to it and widened again.
+    session.place("blk.5.attn_q.weight");
+    let all = session.scene.row_count();
+    session.click("+ only blk.5.attn_q.weight");
+    assert_eq!(session.scene.row_count(), document.trace.passes.len(), "one product a pass reads it");
+    session.click("touches blk.5.attn_q.weight  \u{2716}");
+    assert_eq!(session.scene.row_count(), all);
+}
+
+#[test]
+fn a_click_on_the_heatmap_selects_the_tensor_under_it() {
+    let mut session = Session::new();
+    let disk = session.canvas("DISK heatmap");
+    // The first bytes are the header; the embedding follows and is as wide as a third of the file.
+    let rows = disk.height() / 20.0;
+    let at = disk.left_top() + Vec2::new(disk.width() * 0.1, rows * 1.02);
+    session.click_at(at);
+    let Some(Item::Tensor(tensor)) = session.scene.state.selection else {
+        panic!("{:?}", session.scene.state.selection)
+    };
+    let document = session.scene.state.document.clone().unwrap();
+    assert_eq!(document.trace.tensors[tensor as usize].name, "token_embd.weight");
+    assert!(session.target.find_by(|n| n.contains("selected token_embd.weight")).is_some(), "the graph says so too");
+}
+
+#[test]
+fn a_click_on_a_row_selects_the_op_and_its_node() {
+    let mut session = Session::new();
+    let table = session.canvas("Table of");
+    session.click_at(table.left_top() + Vec2::new(150.0, 17.0 * 6.5));
+    let Some(Item::Op(op)) = session.scene.state.selection else { panic!("{:?}", session.scene.state.selection) };
+    assert_eq!(session.scene.state.links.ops, Some([op, op + 1]));
+    assert_eq!(session.scene.state.links.nodes.len(), 1);
+    assert!(session.target.find_by(|n| n.starts_with("selected row: op 5:")).is_some());
+}
+
+#[test]
+fn dragging_with_shift_selects_bytes_and_ops_and_filters_the_table() {
+    let mut session = Session::new();
+    let disk = session.canvas("DISK heatmap");
+    let (from, to) = (disk.left_top() + Vec2::new(250.0, 20.0), disk.left_top() + Vec2::new(400.0, 60.0));
+    session.step(input::hover(from));
+    for events in input::drag(from, to, 4, PointerButton::Primary, Modifiers::SHIFT) {
+        session.step(events);
+    }
+    session.settle();
+    let Some(Item::Region(region)) = session.scene.state.selection else {
+        panic!("{:?}", session.scene.state.selection)
+    };
+    assert!(region.bytes[0] < region.bytes[1] && region.ops[0] < region.ops[1]);
+    let filter = session.scene.state.links.filter.clone().unwrap();
+    session.act(Action::SetFilter { filter });
+    let document = session.scene.state.document.clone().unwrap();
+    let touched = (region.ops[0]..region.ops[1].min(document.trace.op_count() as u32)).filter(|&op| {
+        document.trace.accesses_of(op as usize).any(|a| {
+            let range = document.trace.accesses.range[a] as usize;
+            let tensor = &document.trace.tensors[document.trace.ranges.tensor[range] as usize];
+            let start = tensor.offset + document.trace.ranges.offset[range];
+            tensor.track == Track::Disk
+                && start < region.bytes[1]
+                && start + document.trace.ranges.length[range] > region.bytes[0]
+        })
+    });
+    assert_eq!(session.scene.row_count(), touched.count());
+}
+
+#[test]
+fn wheel_zooms_at_the_cursor_and_drag_pans() {
+    let mut session = Session::new();
+    let disk = session.canvas("DISK heatmap");
+    let at = disk.left_top() + disk.size() * 0.25;
+    let before = session.scene.state.heat.bytes[0].now();
+    session.step(input::hover(at));
+    session.step(input::wheel(at, Vec2::new(0.0, 120.0), Modifiers::NONE));
+    for _ in 0..30 {
+        session.step(Vec::new());
+    }
+    session.settle();
+    let after = session.scene.state.heat.bytes[0].now();
+    assert!(after.len() < 0.8 * before.len(), "{after:?}");
+    let under = |span: tensorscope::state::camera::Span| span.start + 0.25 * span.len();
+    assert!((under(after) - under(before)).abs() < 0.01 * after.len(), "the byte under the cursor stays");
+    assert_eq!(session.scene.state.heat.bytes[1].now().start, 0.0, "the other track keeps its bytes");
+    for events in input::drag(at, at + Vec2::new(60.0, 0.0), 6, PointerButton::Primary, Modifiers::NONE) {
+        session.step(events);
+    }
+    session.settle();
+    assert!(session.scene.state.heat.bytes[0].now().start < after.start, "dragged to the right shows what is left");
+}
+
+#[test]
+fn keys_walk_through_layers_passes_and_history() {
+    let mut session = Session::new();
+    session.step(vec![egui::Event::Text("}".to_owned())]);
+    session.settle();
+    assert_eq!(session.scene.state.graph.layer, Some(0));
+    session.step(vec![egui::Event::Text("}".to_owned())]);
+    session.settle();
+    assert_eq!(session.scene.state.graph.layer, Some(1));
+    session.step(vec![egui::Event::Text("]".to_owned())]);
+    session.settle();
+    assert_eq!(session.scene.state.selection, Some(Item::Pass(0)));
+    session.press(Key::ArrowLeft, Modifiers::ALT);
+    assert_eq!(session.scene.state.selection, Some(Item::Layer(1)));
+    session.press(Key::ArrowLeft, Modifiers::ALT);
+    assert_eq!(session.scene.state.graph.layer, Some(0));
+    session.press(Key::ArrowRight, Modifiers::ALT);
+    assert_eq!(session.scene.state.graph.layer, Some(1));
+    let graph = session.canvas("Graph canvas");
+    session.step(input::hover(graph.center()));
+    session.press(Key::F, Modifiers::NONE);
+    assert_eq!(session.scene.state.full_screen, Some(View::Graph));
+    assert!(session.canvas("Graph canvas").width() > 1200.0);
+    session.press(Key::Escape, Modifiers::NONE);
+    assert_eq!(session.scene.state.full_screen, None);
+    session.step(vec![egui::Event::Text("?".to_owned())]);
+    session.settle();
+    session.place("Previous pass");
+}
+
+#[test]
+fn the_layer_picker_shows_a_self_contained_subgraph() {
+    let mut session = Session::new();
+    session.act(Action::SetLayer { layer: Some(5) });
+    session.place("Layer 5");
+    let outside = session.node("blk.6.attn_q.weight");
+    assert_eq!(session.scene.place_of_node(outside), None);
+    assert!(session.scene.place_of_node(session.node("blk.5.attn_q.weight")).is_some());
+    let next = session.node("ffn_inp-6");
+    assert!(session.scene.place_of_node(next).is_some(), "what it feeds is there");
+    session.act(Action::SetLayer { layer: None });
+    assert!(session.scene.place_of_node(outside).is_some());
+}
+
+#[test]
+fn folded_layers_are_one_node_each_and_unfold_by_a_click() {
+    let mut session = Session::new();
+    session.click("Fold layers");
+    assert_eq!(session.scene.state.graph.folded.len(), 30);
+    let at = session.scene.place_of_node(session.node("blk.3.attn_q.weight")).unwrap();
+    session.click_at(at);
+    assert!(!session.scene.state.graph.folded.contains(&3));
+    session.click("Unfold");
+    assert!(session.scene.state.graph.folded.is_empty());
+}
+
+#[test]
+fn at_rest_nothing_is_painted() {
+    let mut session = Session::new();
+    let painted = (0..30).filter(|_| session.step(Vec::new())).count();
+    assert_eq!(painted, 0);
+}
+
+#[test]
+fn a_wrong_file_says_so_and_the_run_stays() {
+    let mut session = Session::new();
+    session.act(Action::Open { path: "/nowhere/at/all".into() });
+    assert!(session.scene.problem().unwrap().contains("/nowhere/at/all"));
+    assert!(session.scene.state.document.is_some());
+    session.act(Action::Select { item: Some(ItemRef::Layer(99)) });
+    assert!(session.scene.problem().unwrap().contains("layer 99"));
+}
+
+#[test]
+fn a_run_is_read_beside_the_window() {
+    let mut session = Session::empty();
+    session.step(Vec::new());
+    session.place("Drop a run here, or open one from the File menu.");
+    session.scene.open(sample());
+    session.settle();
+    assert_eq!(session.scene.state.document.as_ref().unwrap().trace.passes.len(), 20);
+    assert!(session.scene.state.document.as_ref().unwrap().complete);
+}
+
+#[test]
+fn of_a_large_run_the_first_passes_are_shown_while_the_rest_is_read() {
+    // A record repeated with rising stamps and token numbers: 40 MiB.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tensor_trace.bin");
+    let mut bytes = Vec::new();
+    for i in 0_u64..40_960 {
+        let mut record = [0_u8; 1024];
+        record[..8].copy_from_slice(&(1000 + i * 500).to_le_bytes());
+        record[8..12].copy_from_slice(&((i / 100) as u32).to_le_bytes());
+        record[16] = 29;
+        record[17] = 1;
+        record[24..32].copy_from_slice(format!("out-{:04}", i % 100).as_bytes());
+        bytes.extend_from_slice(&record);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let mut first = None;
+    let whole = formats::open_with_preview(&path, &Progress::default(), |trace| first = Some(trace)).unwrap();
+    let first = first.expect("a first part");
+    assert!(first.passes.len() > 10 && first.passes.len() < whole.passes.len());
+    assert_eq!(whole.op_count(), 40_960);
+    let progress = Progress::default();
+    progress.cancel();
+    assert!(matches!(formats::open(&path, &progress), Err(formats::ReadError::Cancelled)));
+    let mut session = Session::empty();
+    session.scene.open(path);
+    session.settle();
+    assert!(session.scene.state.document.as_ref().unwrap().complete);
+}
+
+#[test]
+fn a_dense_display_shows_the_same_at_twice_the_pixels() {
+    let gpu = Gpu::headless().unwrap();
+    let options = Options { reproducible: true, ..Options::default() };
+    let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), options);
+    scene.show(sample(), formats::open(&sample(), &Progress::default()).unwrap());
+    let mut target = Headless::new(&gpu, [2560, 1440], 2.0).unwrap();
+    target.name_widgets();
+    assert!(target.settle(&gpu, &mut scene, 600).unwrap().1);
+    let graph = target.find_by(|name| name.starts_with("Graph canvas")).unwrap();
+    assert!(graph.right() < 700.0, "in points, not pixels: {graph:?}");
+}
