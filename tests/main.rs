@@ -12,6 +12,7 @@
 
 <<<<<<< HEAD
 mod cli_kernels;
+mod documents;
 mod egui_painter;
 mod formats;
 mod frame;
