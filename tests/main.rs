@@ -10,7 +10,7 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
-<<<<<<< HEAD
+mod cli;
 mod cli_kernels;
 mod documents;
 mod egui_painter;
@@ -18,19 +18,14 @@ mod formats;
 mod frame;
 mod graph_draw;
 mod heat;
+mod layering;
 mod layout;
+mod native;
 mod png_files;
 mod shaders;
+mod sources;
+mod trace;
 mod wgsl;
 mod window;
 mod window_harness;
 mod workspace;
-=======
-mod cli;
-mod formats;
-mod layering;
-mod native;
-mod shaders;
-mod sources;
-mod trace;
->>>>>>> hardening

@@ -10,18 +10,11 @@ use super::error::ReadError;
 use super::faults::file_name;
 use super::mapped::MappedFile;
 use super::progress::Progress;
-<<<<<<< HEAD
-use super::{buffers, dot, gguf, graph_json, memory_map, native, symbols, tensor_trace, trace_json};
-use crate::trace::Trace;
-use crate::trace::builder::{BuildError, Builder, ModelSource};
-use crate::trace::raw::{Fault, RawGraph, Severity};
-=======
 use super::run_files::{RunFiles, has_extension, native_run_inside};
 use super::{buffers, data_types, dot, gguf, graph_json, memory_map, native, symbols, tensor_trace, trace_json};
 use crate::trace::Trace;
 use crate::trace::builder::{BuildError, Builder, ModelSource};
 use crate::trace::raw::{Fault, RawBuffer, RawGraph, Severity};
->>>>>>> hardening
 
 /// Source bytes from which a first part is worth showing before the rest is there.
 const PREVIEW_FROM_BYTES: u64 = 24 << 20;
@@ -44,19 +37,7 @@ pub fn open(path: &Path, progress: &Progress) -> Result<Trace, ReadError> {
 
 /// As [`open`]; of a large run the first passes are given to `preview` before the rest is read.
 pub fn open_with_preview(path: &Path, progress: &Progress, preview: impl FnOnce(Trace)) -> Result<Trace, ReadError> {
-<<<<<<< HEAD
-    let metadata = fs::metadata(path).map_err(|e| ReadError::io(path, e))?;
-    if metadata.is_dir() && path.join(native::RUN_FILE).is_file() {
-        return native::read(path, progress);
-    }
-    let files = if metadata.is_dir() { Files::in_folder(path)? } else { Files::single(path) };
-    if files.is_empty() {
-        let reason = if metadata.is_dir() { "the folder holds no run" } else { "this is no run" };
-        return Err(ReadError::unusable(path, reason, NOTHING_HINT));
-    }
-=======
     let Found::Files(files) = find(path)? else { return native::read(path, progress) };
->>>>>>> hardening
     if files.trace_bytes() >= PREVIEW_FROM_BYTES {
         let reader = Reader { files: &files, path, progress: &Progress::default(), first_bytes: Some(PREVIEW_BYTES) };
         // A first part that cannot be read says nothing yet; the whole read reports it.
@@ -72,88 +53,6 @@ enum Found {
     Files(RunFiles),
 }
 
-<<<<<<< HEAD
-impl Files {
-    fn in_folder(folder: &Path) -> Result<Self, ReadError> {
-        let mut files = Self::default();
-        let mut paths = list(folder)?;
-        for part in ["traces", "graphs"] {
-            let inner = folder.join(part);
-            if inner.is_dir() {
-                paths.extend(list(&inner)?);
-            }
-        }
-        for path in paths {
-            files.take(path);
-        }
-        files.token_traces.sort_by_key(|p| number(p));
-        files.graphs.sort();
-        // Exported graphs stand for the dot files they were made from.
-        if files.graphs.iter().any(|(_, p)| has_extension(p, "json")) {
-            files.graphs.retain(|(_, p)| has_extension(p, "json"));
-        }
-        files.models.sort();
-        Ok(files)
-    }
-
-    /// A file named on its own is what its name says, or a trace if the name says nothing.
-    fn single(path: &Path) -> Self {
-        let mut files = Self::default();
-        if !files.take(path.to_owned()) {
-            files.tensor_trace = Some(path.to_owned());
-        }
-        files
-    }
-
-    /// Whether `path` is a part of a run, going by its name.
-    fn take(&mut self, path: PathBuf) -> bool {
-        let name = file_name(&path);
-        let in_graphs = path.parent().is_some_and(|p| p.ends_with("graphs"));
-        match name.as_str() {
-            "tensor_trace.bin" => self.tensor_trace = Some(path),
-            "memory-map.json" => self.memory_map = Some(path),
-            "buffer_stats.jsonl" => self.buffer_stats = Some(path),
-            "buffer-timeline.json" => self.buffer_timeline = Some(path),
-            _ if has_extension(&path, "gguf") => self.models.push(path),
-            _ if has_extension(&path, "dot") => self.graphs.push((number(&path).unwrap_or(0), path)),
-            _ if has_extension(&path, "json") && name.starts_with("token") && in_graphs => {
-                self.graphs.push((number(&path).unwrap_or(0), path));
-            }
-            _ if has_extension(&path, "json") && name.starts_with("token") => self.token_traces.push(path),
-            _ => return false,
-        }
-        true
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tensor_trace.is_none()
-            && self.token_traces.is_empty()
-            && self.graphs.is_empty()
-            && self.models.is_empty()
-            && self.memory_map.is_none()
-            && self.buffer_stats.is_none()
-            && self.buffer_timeline.is_none()
-    }
-
-    fn trace_bytes(&self) -> u64 {
-        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |m| m.len());
-        match &self.tensor_trace {
-            Some(path) => size(path),
-            None => self.token_traces.iter().map(size).sum(),
-        }
-    }
-
-    /// Everything there is, or with `first_bytes` about that much of the trace.
-    fn read(&self, path: &Path, progress: &Progress, first_bytes: Option<usize>) -> Result<Trace, ReadError> {
-        let mut builder = Builder::default();
-        let mut parts: Vec<String> = Vec::new();
-        let mut failures: Vec<ReadError> = Vec::new();
-        let mut mapped: Vec<Arc<MappedFile>> = Vec::new();
-        let mut map = |path: &Path| -> Result<Arc<MappedFile>, ReadError> {
-            let file = MappedFile::open(path)?;
-            mapped.push(file.clone());
-            Ok(file)
-=======
 fn find(path: &Path) -> Result<Found, ReadError> {
     let metadata = fs::metadata(path).map_err(|e| ReadError::io(path, e))?;
     if !metadata.is_dir() {
@@ -161,7 +60,6 @@ fn find(path: &Path) -> Result<Found, ReadError> {
             // Named by the file that makes its folder a native run.
             native::RUN_FILE => Err(ReadError::unusable(path, "this is one file of a native run", "name its folder")),
             _ => Ok(Found::Files(RunFiles::single(path))),
->>>>>>> hardening
         };
     }
     let files = RunFiles::in_folder(path)?;
@@ -238,23 +136,11 @@ impl Reader<'_> {
             || failures[0].to_string(),
         );
         builder.meta.source = parts.join(", ");
-<<<<<<< HEAD
-        "ns, CLOCK_MONOTONIC of the recording machine".clone_into(&mut builder.meta.clock);
-        "start of every op".clone_into(&mut builder.meta.mode);
-        for file in &mapped {
-            file.check()?;
-        }
-        let built = builder.build(progress.cancel_flag());
-        for file in &mapped {
-            file.check()?;
-        }
-=======
         builder.meta.clock = "ns, CLOCK_MONOTONIC of the recording machine".to_owned();
         builder.meta.mode = "start of every op".to_owned();
         builder.meta.type_names = data_types::names().map(str::to_owned).collect();
         let built = builder.build(self.progress.cancel_flag());
         mapped.iter().try_for_each(|file| file.check())?;
->>>>>>> hardening
         built.map_err(|error| match error {
             BuildError::Cancelled => ReadError::Cancelled,
             error @ BuildError::TooMany { .. } => {

@@ -45,7 +45,8 @@ pub fn gesture(ui: &Ui, response: &Response) -> (Option<Gesture>, Option<Rect>) 
         return (None, drawn);
     }
     if response.drag_stopped()
-        && let Some((rect, selecting)) = ui.data_mut(|data| data.remove_temp::<Option<(Rect, bool)>>(response.id)).flatten()
+        && let Some((rect, selecting)) =
+            ui.data_mut(|data| data.remove_temp::<Option<(Rect, bool)>>(response.id)).flatten()
         && (rect.width() > 3.0 || rect.height() > 3.0)
     {
         return (Some(if selecting { Gesture::Select(rect) } else { Gesture::Box(rect) }), None);

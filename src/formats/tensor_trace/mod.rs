@@ -186,13 +186,7 @@ fn decode_distinct(distinct: &Distinct<'_>, path: &Path, builder: &mut Builder) 
     let readable = || decoded.iter().filter_map(|d| d.as_ref().ok());
     let names = OpNames::choose(layout, readable());
     if layout == Layout::Narrow {
-<<<<<<< HEAD
-        // One byte of each field is its NUL.
-        let limits =
-            NameLimits { operand_bytes: NARROW.name_bytes - 1, destination_bytes: NARROW.destination_bytes - 1 };
-=======
         let limits = NARROW_NAMES;
->>>>>>> hardening
         let cut = |d: &Decoded<'_>| {
             let operands = d.sources.iter().filter(|s| s.0.len() == limits.operand_bytes).count();
             operands as u64 + u64::from(d.destination.len() == limits.destination_bytes)
