@@ -12,7 +12,8 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
     ("analysis", &["trace", "kernel_io", "units"]),
     // Plain slices in, pixels and numbers out.
     ("gpu", &["kernel_io", "units"]),
-    ("state", &["trace", "kernel_io", "units"]),
+    // Pure data of what is shown, in terms of what analysis finds: filters and links.
+    ("state", &["trace", "analysis", "kernel_io", "units"]),
     ("export", &["trace", "analysis", "units"]),
     ("views", &["state", "analysis", "trace", "gpu", "kernel_io", "units"]),
     ("app", &["views", "state", "analysis", "trace", "formats", "gpu", "export", "kernel_io", "units"]),
@@ -24,7 +25,8 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
 /// Crates that only some files may name, by the beginning of their paths in src/.
 const ONLY_IN: [(&str, &[&str]); 4] = [
     ("wgpu", &["gpu/", "app/"]),
-    ("egui", &["views/", "app/", "gpu/egui_painter.rs"]),
+    // Of gpu/, what paints egui's meshes and what shows textures through it.
+    ("egui", &["views/", "app/", "gpu/egui_painter.rs", "gpu/egui_mesh.rs", "gpu/canvas.rs", "gpu/frame_gpu.rs"]),
     ("egui_winit", &["app/"]),
     ("winit", &["app/window.rs"]),
 ];

@@ -38,7 +38,6 @@ pub const ALL: &[(&str, &str)] = &[
     ("heat_place.wgsl", joined!("heat_common.wgsl", "heat_place.wgsl")),
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
-    ("heat_spread.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_spread.wgsl")),
     ("egui.wgsl", EGUI),
     ("graph_draw.wgsl", GRAPH_DRAW),
     ("graph_forces.wgsl", GRAPH_FORCES),

@@ -171,7 +171,8 @@ fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadE
             let metadata = usize::try_from(block.metaDataLength()).ok()?;
             let body = usize::try_from(block.bodyLength()).ok()?;
             let end = offset.checked_add(metadata)?.checked_add(body)?;
-            (metadata >= 8 && end <= footer_at).then_some((offset, metadata, body))
+            (metadata >= 8 && (offset + metadata).is_multiple_of(8) && end <= footer_at)
+                .then_some((offset, metadata, body))
         };
         let (offset, metadata, body) = span()
             .ok_or_else(|| damaged(footer_at, "batches inside the file", format!("one at {}", block.offset())))?;
@@ -245,11 +246,12 @@ fn check_batch(metadata: &[u8], body_bytes: usize, schema: &Schema) -> Result<()
     for buffer in buffers.clone() {
         let inside = || {
             let end = u64::try_from(buffer.offset()).ok()?.checked_add(u64::try_from(buffer.length()).ok()?)?;
-            (end <= body_bytes as u64).then_some(())
+            // The format wants 8-byte steps, and the decoder asserts that values are aligned.
+            (end <= body_bytes as u64 && buffer.offset() % 8 == 0).then_some(())
         };
         inside().ok_or_else(|| format!("a buffer of {} bytes at {}", buffer.length(), buffer.offset()))?;
     }
-    let mut column = |length: Option<i64>, values: usize| -> Result<(), String> {
+    let mut column = |length: Option<i64>, has_offsets: bool, values: usize| -> Result<(), String> {
         let node = nodes.next().ok_or("too few column lengths")?;
         let fits = node.length() >= 0
             && length.is_none_or(|rows| rows == node.length())
@@ -261,6 +263,12 @@ fn check_batch(metadata: &[u8], body_bytes: usize, schema: &Schema) -> Result<()
         if node.null_count() > 0 && validity.length().saturating_mul(8) < node.length() {
             return Err(format!("{} bytes of validity for {} rows", validity.length(), node.length()));
         }
+        if has_offsets {
+            let offsets = buffers.next().ok_or("too few buffers")?;
+            if offsets.length() % 4 != 0 {
+                return Err(format!("{} bytes of 32-bit offsets", offsets.length()));
+            }
+        }
         for _ in 0..values {
             buffers.next().ok_or("too few buffers")?;
         }
@@ -268,12 +276,12 @@ fn check_batch(metadata: &[u8], body_bytes: usize, schema: &Schema) -> Result<()
     };
     for field in schema.fields() {
         match field.data_type() {
-            DataType::Utf8 => column(Some(rows), 2)?,
+            DataType::Utf8 => column(Some(rows), true, 1)?,
             DataType::List(_) => {
-                column(Some(rows), 1)?;
-                column(None, 1)?;
+                column(Some(rows), true, 0)?;
+                column(None, false, 1)?;
             }
-            _ => column(Some(rows), 1)?,
+            _ => column(Some(rows), false, 1)?,
         }
     }
     Ok(())
