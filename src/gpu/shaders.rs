@@ -14,6 +14,9 @@ pub const GRAPH_FORCES: &str = include_str!("../../shaders/graph_forces.wgsl");
 
 /// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
 pub const ALL: &[(&str, &str)] = &[
+    ("egui.wgsl", EGUI),
+    ("graph_draw.wgsl", GRAPH_DRAW),
+    ("graph_forces.wgsl", GRAPH_FORCES),
     ("heat_count.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_walk.wgsl", "heat_count.wgsl")),
     (
         "heat_direct.wgsl",
@@ -38,10 +41,6 @@ pub const ALL: &[(&str, &str)] = &[
     ("heat_place.wgsl", joined!("heat_common.wgsl", "heat_place.wgsl")),
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
-    ("heat_spread.wgsl", joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_spread.wgsl")),
-    ("egui.wgsl", EGUI),
-    ("graph_draw.wgsl", GRAPH_DRAW),
-    ("graph_forces.wgsl", GRAPH_FORCES),
     (
         "heat_spread_owned.wgsl",
         joined!(
