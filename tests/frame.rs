@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use egui::{Color32, Event, Modifiers, PointerButton, Pos2, Rect, TextureId, pos2, vec2};
 use tensorscope::app::headless::Headless;
-use tensorscope::gpu::FrameGpu;
 use tensorscope::app::{Frame, FrameTime, Scene, Target, input};
+use tensorscope::gpu::FrameGpu;
 use tensorscope::gpu::egui_painter::UserTexture;
 use tensorscope::gpu::{Gpu, GpuError};
 

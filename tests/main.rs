@@ -10,6 +10,7 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
+mod cli;
 mod cli_kernels;
 mod documents;
 mod egui_painter;
@@ -17,9 +18,14 @@ mod formats;
 mod frame;
 mod graph_draw;
 mod heat;
+mod layering;
 mod layout;
+mod native;
 mod png_files;
 mod shaders;
+mod sources;
+mod trace;
 mod wgsl;
+mod window;
 mod window_harness;
 mod workspace;

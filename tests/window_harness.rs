@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tensorscope::gpu::FrameGpu;
 use tensorscope::app::{FrameTime, Scene, Waker, window};
+use tensorscope::gpu::FrameGpu;
 
 /// What the thread beside the window and the scene in it share.
 #[derive(Default)]

@@ -20,11 +20,15 @@ pub enum TensorRef {
 impl TensorRef {
     /// Every tensor that is meant; weights stand before tensors of the runtime.
     pub fn resolve<'a>(&'a self, trace: &'a Trace) -> impl Iterator<Item = u32> + 'a {
-        trace.tensors.iter().zip(0_u32..).filter(move |(tensor, index)| match self {
-            Self::Number(number) => number == index,
-            Self::Name(name) => *name == tensor.name,
-        })
-        .map(|(_, index)| index)
+        trace
+            .tensors
+            .iter()
+            .zip(0_u32..)
+            .filter(move |(tensor, index)| match self {
+                Self::Number(number) => number == index,
+                Self::Name(name) => *name == tensor.name,
+            })
+            .map(|(_, index)| index)
     }
 }
 
@@ -105,7 +109,8 @@ impl<'a> Prepared<'a> {
         let touched: Option<hashbrown::HashSet<u32>> = filter.touches.as_ref().map(|t| t.resolve(trace).collect());
         let wanted = |range: usize| {
             let tensor = trace.ranges.tensor[range];
-            let on_track = |track: Track| trace.tensors.get(tensor as usize).is_some_and(|t| t.track == track && t.home.is_some());
+            let on_track =
+                |track: Track| trace.tensors.get(tensor as usize).is_some_and(|t| t.track == track && t.home.is_some());
             let in_region = |region: &Region| {
                 let base = layout.bases.get(tensor as usize).filter(|_| on_track(region.track));
                 base.is_some_and(|base| {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::trace::{Graph, HealthEntry, NodeType, Phase, Trace, Track};
+use crate::trace::{HealthEntry, NodeType, Phase, Trace, Track};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Info {
@@ -94,8 +94,10 @@ impl Info {
     pub fn of(trace: &Trace) -> Self {
         let model = &trace.meta.model;
         let file_bytes = model.file_bytes();
-        let layers = model.layers.or_else(|| trace.graphs.iter().map(Graph::layers).max().filter(|&l| l > 0));
-        let on = |track: Track| trace.tensors.iter().filter(|t| t.track == track).count() as u64;
+        let layers = model.layers.or_else(|| trace.graphs.iter().map(|g| g.layers()).max().filter(|&l| l > 0));
+        // What was written but never located is no tensor: it has no home.
+        let placed =
+            |track: Track| trace.tensors.iter().filter(|t| t.track == track && t.home.is_some()).count() as u64;
         let ops_in = |phase: Phase| trace.passes.iter().filter(|p| p.phase == phase).map(|p| u64::from(p.ops)).sum();
         let leafs: hashbrown::HashSet<&str> =
             trace.graphs.iter().flat_map(|g| &g.nodes).filter(|n| n.leaf).map(|n| n.name.as_str()).collect();
@@ -129,7 +131,7 @@ impl Info {
                 buffer: trace.passes.iter().map(|p| p.reads_buffer).sum(),
             },
             writes: trace.passes.iter().map(|p| p.writes).sum(),
-            tensors: TensorCounts { model: on(Track::Disk), runtime: on(Track::Buffer) },
+            tensors: TensorCounts { model: placed(Track::Disk), runtime: placed(Track::Buffer) },
             leafs: leafs.len() as u64,
             duration_ms: trace.duration_ns() as f64 / 1e6,
             phases: PhaseOps {

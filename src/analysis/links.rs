@@ -48,7 +48,12 @@ impl Links {
                 match item {
                     Item::Expert { expert, .. } => {
                         let slice = trace.tensors.get(tensor as usize).and_then(Tensor::slice_bytes);
-                        links.add_bytes(trace, layouts, tensor, slice.map(|s| (s.saturating_mul(u64::from(expert)), s)));
+                        links.add_bytes(
+                            trace,
+                            layouts,
+                            tensor,
+                            slice.map(|s| (s.saturating_mul(u64::from(expert)), s)),
+                        );
                     }
                     _ => links.add_bytes(trace, layouts, tensor, None),
                 }
@@ -67,14 +72,20 @@ impl Links {
                     if !links.tensors.contains(&tensor) {
                         links.tensors.push(tensor);
                     }
-                    links.add_bytes(trace, layouts, tensor, Some((trace.ranges.offset[range], trace.ranges.length[range])));
+                    links.add_bytes(
+                        trace,
+                        layouts,
+                        tensor,
+                        Some((trace.ranges.offset[range], trace.ranges.length[range])),
+                    );
                 }
             }
             Item::Node { graph: of, node } => {
                 if of == graph {
                     links.nodes.push(node);
                 }
-                let name = trace.graphs.get(of as usize).and_then(|g| g.nodes.get(node as usize)).map_or("", |n| &n.name);
+                let name =
+                    trace.graphs.get(of as usize).and_then(|g| g.nodes.get(node as usize)).map_or("", |n| &n.name);
                 // A view's own name stands for no memory of its own; the tensor under it does.
                 let named = |wanted: &str| -> Vec<u32> {
                     (0_u32..).zip(&trace.tensors).filter(|(_, t)| t.name.trim() == wanted).map(|(i, _)| i).collect()
@@ -83,7 +94,9 @@ impl Links {
                 if links.tensors.is_empty() {
                     links.tensors = named(names::without_suffixes(name));
                 }
-                let runs = |op: &usize| trace.ops.node.get(*op) == Some(node) && trace.pass_of(*op).and_then(|p| p.graph) == Some(of);
+                let runs = |op: &usize| {
+                    trace.ops.node.get(*op) == Some(node) && trace.pass_of(*op).and_then(|p| p.graph) == Some(of)
+                };
                 links.first_op = (0..trace.op_count()).find(runs).map(|op| op as u32);
                 links.first_op = links.first_op.or_else(|| first_touching(trace, &links.tensors));
                 for tensor in links.tensors.clone() {

@@ -30,7 +30,8 @@ pub fn touched(trace: &Trace, layout: &TrackLayout, region: &Region, phases: u32
         for access in trace.accesses_of(op) {
             let range = trace.accesses.range[access] as usize;
             let Some(&tensor) = trace.ranges.tensor.get(range) else { continue };
-            let on_track = trace.tensors.get(tensor as usize).is_some_and(|t| t.track == layout.track && t.home.is_some());
+            let on_track =
+                trace.tensors.get(tensor as usize).is_some_and(|t| t.track == layout.track && t.home.is_some());
             if !on_track {
                 continue;
             }

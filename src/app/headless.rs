@@ -20,8 +20,6 @@ pub struct Headless {
     pixels_per_point: f32,
     time: Duration,
     focused: bool,
-    /// Keys held down, as the last event that tells said.
-    modifiers: egui::Modifiers,
     dropped: Vec<egui::DroppedFileHandle>,
     /// The accessibility nodes of the last frame: name and place in points.
     named: Vec<(String, Rect)>,
@@ -56,7 +54,6 @@ impl Headless {
             pixels_per_point,
             time: Duration::ZERO,
             focused: true,
-            modifiers: egui::Modifiers::NONE,
             dropped: Vec::new(),
             named: Vec::new(),
             frame_ms: 0.0,
@@ -96,9 +93,7 @@ impl Headless {
         let [width, height] = self.target.size_px();
         let pixels_per_point = self.pixels_per_point * self.frame.context().zoom_factor();
         let size_points = Vec2::new(width as f32, height as f32) / pixels_per_point;
-        self.modifiers = events.iter().filter_map(held).next_back().unwrap_or(self.modifiers);
         let mut input = egui::RawInput {
-            modifiers: self.modifiers,
             screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, size_points)),
             max_texture_side: Some(gpu.device.limits().max_texture_dimension_2d as usize),
             time: Some(self.time.as_secs_f64()),
@@ -176,16 +171,6 @@ impl Headless {
         let padded = gpu.read_mapped(staging, staging.size())?;
         let used_bytes = texture.width() as usize * 4;
         Ok(padded.chunks_exact(*row_bytes as usize).flat_map(|row| &row[..used_bytes]).copied().collect())
-    }
-}
-
-/// The modifier keys that an event came with, if it says.
-fn held(event: &Event) -> Option<egui::Modifiers> {
-    match event {
-        Event::Key { modifiers, .. } | Event::PointerButton { modifiers, .. } | Event::MouseWheel { modifiers, .. } => {
-            Some(*modifiers)
-        }
-        _ => None,
     }
 }
 

@@ -21,16 +21,17 @@ pub fn click_with(at: Pos2, button: PointerButton, modifiers: Modifiers) -> Vec<
     ]
 }
 
-/// A drag, one list of events for each of at least three frames: down, `steps` moves, up. Egui takes a press and release
+/// A drag, one list of events for each of at least four frames: down, `steps` moves, up, modifiers let go. Egui takes a press and release
 /// within a frame for a click, however far apart they are.
 pub fn drag(from: Pos2, to: Pos2, steps: usize, button: PointerButton, modifiers: Modifiers) -> Vec<Vec<Event>> {
     let steps = steps.max(1);
     let press = |pos, pressed| Event::PointerButton { pos, button, pressed, modifiers };
-    let mut frames = vec![vec![Event::PointerMoved(from), press(from, true)]];
+    let mut frames = vec![vec![Event::ModifiersChanged(modifiers), Event::PointerMoved(from), press(from, true)]];
     for step in 1..=steps {
         frames.push(vec![Event::PointerMoved(from.lerp(to, step as f32 / steps as f32))]);
     }
     frames.push(vec![press(to, false)]);
+    frames.push(vec![Event::ModifiersChanged(Modifiers::NONE)]);
     frames
 }
 

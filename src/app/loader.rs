@@ -1,8 +1,8 @@
 //! Reads a run beside the window: progress, a first part to look at, cancel.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use super::Waker;
 use crate::formats::{self, Progress, ReadError};

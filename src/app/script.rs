@@ -25,7 +25,8 @@ impl Script {
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Io { path: path.to_owned(), source })?;
         let mut actions = VecDeque::new();
-        for (line, text) in (1..).zip(text.lines()).filter(|(_, t)| !t.trim().is_empty() && !t.trim().starts_with('#')) {
+        for (line, text) in (1..).zip(text.lines()).filter(|(_, t)| !t.trim().is_empty() && !t.trim().starts_with('#'))
+        {
             let action = serde_json::from_str(text).map_err(|error| {
                 let reason = error.to_string();
                 let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();

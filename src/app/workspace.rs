@@ -194,7 +194,14 @@ impl Workspace {
         }
     }
 
-    fn panel(&mut self, ui: &mut Ui, view: View, actions: &mut Vec<Action>, hover: &mut Option<Item>, gpu: &mut FrameGpu<'_>) {
+    fn panel(
+        &mut self,
+        ui: &mut Ui,
+        view: View,
+        actions: &mut Vec<Action>,
+        hover: &mut Option<Item>,
+        gpu: &mut FrameGpu<'_>,
+    ) {
         let mut cx = ViewContext { state: &self.state, actions, hover };
         match view {
             View::Graph => self.graph.ui(ui, &mut cx, gpu),
@@ -391,7 +398,14 @@ impl Behavior<View> for Panels<'_, '_> {
         view.title().into()
     }
 
-    fn top_bar_right_ui(&mut self, tiles: &Tiles<View>, ui: &mut Ui, _id: TileId, tabs: &egui_tiles::Tabs, _scroll: &mut f32) {
+    fn top_bar_right_ui(
+        &mut self,
+        tiles: &Tiles<View>,
+        ui: &mut Ui,
+        _id: TileId,
+        tabs: &egui_tiles::Tabs,
+        _scroll: &mut f32,
+    ) {
         let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
         let button = egui::Button::new("\u{26F6}").frame(false);
         let label = format!("Full screen: {}", view.title());

@@ -57,7 +57,8 @@ struct Frames {
 impl Frames {
     fn of(mut ms: Vec<f64>) -> Self {
         ms.sort_by(f64::total_cmp);
-        let at = |share: f64| ms.get(((ms.len() as f64 - 1.0) * share).round().max(0.0) as usize).copied().unwrap_or(0.0);
+        let at =
+            |share: f64| ms.get(((ms.len() as f64 - 1.0) * share).round().max(0.0) as usize).copied().unwrap_or(0.0);
         Self { frames: ms.len(), median_ms: at(0.5), p95_ms: at(0.95), max_ms: at(1.0) }
     }
 }
@@ -71,7 +72,8 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
 
     let started = Instant::now();
-    let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), Options { reproducible: true, ..Options::default() });
+    let mut scene =
+        Workspace::new(gpu.adapter_name(), Waker::none(), Options { reproducible: true, ..Options::default() });
     scene.show(args.run.clone(), trace);
     let mut target = Headless::new(&gpu, SIZE_PX, 1.0)?;
     target.step(&gpu, &mut scene, Vec::new(), FRAME)?;

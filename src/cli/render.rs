@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::args::{RenderArgs, ViewArg};
 use super::{CliError, open, print_text};
+use crate::app::Waker;
 use crate::app::headless::Headless;
 use crate::app::png::write_png;
 use crate::app::script::Script;
 use crate::app::workspace::{Options, Workspace};
-use crate::app::Waker;
 use crate::gpu::Gpu;
 use crate::state::View;
 

@@ -70,6 +70,11 @@ pub fn data_type(id: u32) -> Option<&'static DataType> {
     DATA_TYPES.get(usize::try_from(id).ok()?)
 }
 
+/// Names of ggml 0.26's tensor types, in order of id.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    DATA_TYPES.iter().map(|t| t.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,14 +43,14 @@ impl ReadError {
 }
 
 /// Byte of `bytes` at which `error` stands; serde_json counts lines and, in bytes, columns.
-pub(super) fn json_byte(bytes: &[u8], error: &serde_json::Error) -> u64 {
+pub(in crate::formats) fn json_byte(bytes: &[u8], error: &serde_json::Error) -> u64 {
     let lines_before = error.line().saturating_sub(1);
     let line_start: usize = bytes.split_inclusive(|&b| b == b'\n').take(lines_before).map(<[u8]>::len).sum();
     (line_start + error.column().saturating_sub(1)).min(bytes.len()) as u64
 }
 
 /// What the parser says, without the place.
-pub(super) fn json_message(error: &serde_json::Error) -> String {
+pub(in crate::formats) fn json_message(error: &serde_json::Error) -> String {
     let message = error.to_string();
     message.split(" at line ").next().unwrap_or_default().to_owned()
 }

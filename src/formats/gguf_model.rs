@@ -1,7 +1,7 @@
 //! The model that the headers of one or several (split) GGUF files describe together.
 
-use super::gguf::{GgufHeader, GgufTensor, GgufValue};
 use super::faults::{FaultKind, Faults, file_name};
+use super::gguf::{GgufHeader, GgufTensor, GgufValue};
 use crate::trace::raw::{Fault, RawModel, RawModelFile, RawTensor, Severity};
 use std::collections::HashSet;
 

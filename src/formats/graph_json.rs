@@ -75,6 +75,9 @@ struct Edge<'a> {
 pub fn read(bytes: &[u8], path: &Path) -> Result<(RawGraph, Vec<Fault>), ReadError> {
     let document: Document = serde_json::from_slice(bytes)
         .map_err(|error| ReadError::json(path, bytes, "a graph with nodes and edges in JSON", &error))?;
+    if document.nodes.is_empty() {
+        return Err(ReadError::malformed(path, 0, "a graph with nodes", "one without any", "export the file again"));
+    }
     let mut faults = Faults::default();
     let mut index_by_id: HashMap<&str, u32> = HashMap::with_capacity(document.nodes.len());
     for (index, node) in (0..).zip(&document.nodes) {

@@ -8,11 +8,6 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-const RELATIVE: FaultKind = FaultKind {
-    code: "memory_map_relative_offsets",
-    severity: Severity::Error,
-    message: "the memory map counts offsets from the first tensor, not from the start of the file; accesses do not meet its tensors",
-};
 const OVERLAP: FaultKind = FaultKind {
     code: "memory_map_overlap",
     severity: Severity::Error,
@@ -90,9 +85,6 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<(RawModel, Vec<Fault>), ReadErr
     check_overlaps(&tensors, &file, &mut faults);
 
     let first_byte = tensors.first().map(|tensor| tensor.offset);
-    if let (Some(0), Some(tensor)) = (first_byte, tensors.first()) {
-        faults.add(&RELATIVE, || format!("{} is at byte 0 in {file}", tensor.name));
-    }
     let mut tensors = merge_experts(tensors, &file, &mut faults);
     mark_expert_biases(&mut tensors);
     let parameters = [("n_vocab", metadata.n_vocab), ("n_embd", metadata.n_embd)];

@@ -13,6 +13,7 @@ pub mod memory_map;
 pub mod native;
 pub mod open;
 pub mod progress;
+mod run_files;
 pub mod symbols;
 pub mod tensor_trace;
 pub mod trace_json;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::ReadError;
+use super::faults::file_name;
 use super::mapped::MappedFile;
 use super::progress::Progress;
-use super::faults::file_name;
-use crate::trace::raw::{Fault, RawGraph, Severity};
-use super::{buffers, dot, gguf, graph_json, memory_map, native, symbols, tensor_trace, trace_json};
+use super::run_files::{RunFiles, has_extension, native_run_inside};
+use super::{buffers, data_types, dot, gguf, graph_json, memory_map, native, symbols, tensor_trace, trace_json};
 use crate::trace::Trace;
 use crate::trace::builder::{BuildError, Builder, ModelSource};
+use crate::trace::raw::{Fault, RawBuffer, RawGraph, Severity};
 
 /// Source bytes from which a first part is worth showing before the rest is there.
 const PREVIEW_FROM_BYTES: u64 = 24 << 20;
@@ -24,210 +25,154 @@ const NOTHING_HINT: &str =
     "name a .tscope folder, a tensor_trace.bin, or a folder with traces/, graphs/ or memory-map.json";
 
 /// Reads the run at `path`.
+///
+/// # Errors
+/// When there is no run, or its trace cannot be read at all; whatever else of it cannot is told in its health.
 pub fn open(path: &Path, progress: &Progress) -> Result<Trace, ReadError> {
-    open_with_preview(path, progress, |_| {})
+    match find(path)? {
+        Found::Native => native::read(path, progress),
+        Found::Files(files) => Reader { files: &files, path, progress, first_bytes: None }.read(),
+    }
 }
 
-/// As [`open`]; of a large run the first passes are given to `preview` while the rest is read.
+/// As [`open`]; of a large run the first passes are given to `preview` before the rest is read.
 pub fn open_with_preview(path: &Path, progress: &Progress, preview: impl FnOnce(Trace)) -> Result<Trace, ReadError> {
-    let metadata = fs::metadata(path).map_err(|e| ReadError::io(path, e))?;
-    if metadata.is_dir() && path.join(native::RUN_FILE).is_file() {
-        return native::read(path, progress);
-    }
-    let files = if metadata.is_dir() { Files::in_folder(path)? } else { Files::single(path) };
-    if files.is_empty() {
-        let reason = if metadata.is_dir() { "the folder holds no run" } else { "this is no run" };
-        return Err(ReadError::unusable(path, reason, NOTHING_HINT));
-    }
+    let Found::Files(files) = find(path)? else { return native::read(path, progress) };
     if files.trace_bytes() >= PREVIEW_FROM_BYTES {
+        let reader = Reader { files: &files, path, progress: &Progress::default(), first_bytes: Some(PREVIEW_BYTES) };
         // A first part that cannot be read says nothing yet; the whole read reports it.
-        if let Ok(first) = files.read(path, &Progress::default(), Some(PREVIEW_BYTES)) {
+        if let Ok(first) = reader.read() {
             preview(first);
         }
     }
-    files.read(path, progress, None)
+    Reader { files: &files, path, progress, first_bytes: None }.read()
 }
 
-/// What a folder holds, or one file alone.
-#[derive(Default)]
-struct Files {
-    tensor_trace: Option<PathBuf>,
-    /// By token number, which is also the order of time.
-    token_traces: Vec<PathBuf>,
-    /// With the number in its name.
-    graphs: Vec<(u32, PathBuf)>,
-    models: Vec<PathBuf>,
-    memory_map: Option<PathBuf>,
-    buffer_stats: Option<PathBuf>,
-    buffer_timeline: Option<PathBuf>,
+enum Found {
+    Native,
+    Files(RunFiles),
 }
 
-impl Files {
-    fn in_folder(folder: &Path) -> Result<Self, ReadError> {
-        let mut files = Self::default();
-        let mut paths = list(folder)?;
-        for part in ["traces", "graphs"] {
-            let inner = folder.join(part);
-            if inner.is_dir() {
-                paths.extend(list(&inner)?);
-            }
-        }
-        for path in paths {
-            files.take(path);
-        }
-        files.token_traces.sort_by_key(|p| number(p));
-        files.graphs.sort();
-        // Exported graphs stand for the dot files they were made from.
-        if files.graphs.iter().any(|(_, p)| has_extension(p, "json")) {
-            files.graphs.retain(|(_, p)| has_extension(p, "json"));
-        }
-        files.models.sort();
-        Ok(files)
-    }
-
-    /// A file named on its own is what its name says, or a trace if the name says nothing.
-    fn single(path: &Path) -> Self {
-        let mut files = Self::default();
-        if !files.take(path.to_owned()) {
-            files.tensor_trace = Some(path.to_owned());
-        }
-        files
-    }
-
-    /// Whether `path` is a part of a run, going by its name.
-    fn take(&mut self, path: PathBuf) -> bool {
-        let name = file_name(&path);
-        let in_graphs = path.parent().is_some_and(|p| p.ends_with("graphs"));
-        match name.as_str() {
-            "tensor_trace.bin" => self.tensor_trace = Some(path),
-            "memory-map.json" => self.memory_map = Some(path),
-            "buffer_stats.jsonl" => self.buffer_stats = Some(path),
-            "buffer-timeline.json" => self.buffer_timeline = Some(path),
-            _ if has_extension(&path, "gguf") => self.models.push(path),
-            _ if has_extension(&path, "dot") => self.graphs.push((number(&path).unwrap_or(0), path)),
-            _ if has_extension(&path, "json") && name.starts_with("token") && in_graphs => {
-                self.graphs.push((number(&path).unwrap_or(0), path));
-            }
-            _ if has_extension(&path, "json") && name.starts_with("token") => self.token_traces.push(path),
-            _ => return false,
-        }
-        true
-    }
-
-    fn is_empty(&self) -> bool {
-        self.tensor_trace.is_none()
-            && self.token_traces.is_empty()
-            && self.graphs.is_empty()
-            && self.models.is_empty()
-            && self.memory_map.is_none()
-            && self.buffer_stats.is_none()
-            && self.buffer_timeline.is_none()
-    }
-
-    fn trace_bytes(&self) -> u64 {
-        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |m| m.len());
-        match &self.tensor_trace {
-            Some(path) => size(path),
-            None => self.token_traces.iter().map(size).sum(),
-        }
-    }
-
-    /// Everything there is, or with `first_bytes` about that much of the trace.
-    fn read(&self, path: &Path, progress: &Progress, first_bytes: Option<usize>) -> Result<Trace, ReadError> {
-        let mut builder = Builder::default();
-        let mut parts: Vec<String> = Vec::new();
-        let mut failures: Vec<ReadError> = Vec::new();
-        let mut mapped: Vec<Arc<MappedFile>> = Vec::new();
-        let mut map = |path: &Path| -> Result<Arc<MappedFile>, ReadError> {
-            let file = MappedFile::open(path)?;
-            mapped.push(file.clone());
-            Ok(file)
+fn find(path: &Path) -> Result<Found, ReadError> {
+    let metadata = fs::metadata(path).map_err(|e| ReadError::io(path, e))?;
+    if !metadata.is_dir() {
+        return match file_name(path).as_str() {
+            // Named by the file that makes its folder a native run.
+            native::RUN_FILE => Err(ReadError::unusable(path, "this is one file of a native run", "name its folder")),
+            _ => Ok(Found::Files(RunFiles::single(path))),
         };
+    }
+    let files = RunFiles::in_folder(path)?;
+    let named_native = has_extension(path, "tscope") || path.join("ops.arrow").exists();
+    // Other programs write a run.json, too.
+    if path.join(native::RUN_FILE).exists() && (named_native || files.is_empty()) {
+        return Ok(Found::Native);
+    }
+    if !files.is_empty() {
+        return Ok(Found::Files(files));
+    }
+    if has_extension(path, "tscope") {
+        let reason = format!("this native run has no {}", native::RUN_FILE);
+        return Err(ReadError::unusable(path, reason, "its writing was broken off: convert or record it again"));
+    }
+    let reason = match native_run_inside(path) {
+        Some(inner) => format!("the folder holds no run itself, but the native run {}", file_name(&inner)),
+        None => "the folder holds no run".to_owned(),
+    };
+    Err(ReadError::unusable(path, reason, NOTHING_HINT))
+}
 
-        self.read_model(&mut builder, &mut parts, &mut failures, &mut map);
-        self.read_buffers(&mut builder, &mut parts, &mut failures, &mut map);
-        self.read_graphs(&mut builder, &mut parts, &mut failures, &mut map);
-        let traced = self.read_trace(&mut builder, &mut parts, &mut map, progress, first_bytes);
-        match traced {
-            Err(ReadError::Cancelled) => return Err(ReadError::Cancelled),
-            Err(error) => failures.push(error),
-            Ok(()) => {}
-        }
-        if parts.is_empty() {
-            let nothing = || ReadError::unusable(path, "it holds nothing that can be read", NOTHING_HINT);
-            return Err(failures.into_iter().next().unwrap_or_else(nothing));
-        }
+/// What is done with the files of one run.
+struct Reader<'a> {
+    files: &'a RunFiles,
+    path: &'a Path,
+    progress: &'a Progress,
+    /// About how much of the trace to read; `None` for all.
+    first_bytes: Option<usize>,
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Gathered {
+    builder: Builder,
+    /// What the run is made of, for people.
+    parts: Vec<String>,
+    failures: Vec<ReadError>,
+    /// Everything that is open; looked at again before its content is trusted.
+    mapped: Vec<Arc<MappedFile>>,
+}
+
+impl Gathered {
+    fn map(&mut self, path: &Path) -> Result<Arc<MappedFile>, ReadError> {
+        let file = MappedFile::open(path)?;
+        self.mapped.push(file.clone());
+        Ok(file)
+    }
+
+    fn check(&self) -> Result<(), ReadError> {
+        self.mapped.iter().try_for_each(|file| file.check())
+    }
+}
+
+impl Reader<'_> {
+    fn read(&self) -> Result<Trace, ReadError> {
+        let mut run = Gathered::default();
+        self.read_model(&mut run);
+        self.read_buffers(&mut run);
+        self.read_graphs(&mut run);
         // A trace that cannot be read at all is not made up for by its graph or its memory map.
-        if self.has_trace()
-            && builder.row_count() == 0
-            && let Some(error) = failures.pop()
-        {
-            return Err(error);
+        self.read_trace(&mut run)?;
+        if run.parts.is_empty() {
+            let nothing = || ReadError::unusable(self.path, "it holds nothing that can be read", NOTHING_HINT);
+            return Err(run.failures.into_iter().next().unwrap_or_else(nothing));
         }
-        for error in failures {
-            builder.add_faults(vec![Fault {
-                code: "file_unreadable",
-                severity: Severity::Error,
-                message: "a file of the run could not be read and was left out",
-                count: 1,
-                example: error.to_string(),
-            }]);
-        }
+        run.check()?;
+        let Gathered { mut builder, parts, failures, mapped } = run;
+        builder.health.report(
+            "file_unreadable",
+            Severity::Error,
+            failures.len() as u64,
+            "files of the run could not be read and were left out",
+            || failures[0].to_string(),
+        );
         builder.meta.source = parts.join(", ");
-        "ns, CLOCK_MONOTONIC of the recording machine".clone_into(&mut builder.meta.clock);
-        "start of every op".clone_into(&mut builder.meta.mode);
-        for file in &mapped {
-            file.check()?;
-        }
-        let built = builder.build(progress.cancel_flag());
-        for file in &mapped {
-            file.check()?;
-        }
+        builder.meta.clock = "ns, CLOCK_MONOTONIC of the recording machine".to_owned();
+        builder.meta.mode = "start of every op".to_owned();
+        builder.meta.type_names = data_types::names().map(str::to_owned).collect();
+        let built = builder.build(self.progress.cancel_flag());
+        mapped.iter().try_for_each(|file| file.check())?;
         built.map_err(|error| match error {
             BuildError::Cancelled => ReadError::Cancelled,
             error @ BuildError::TooMany { .. } => {
-                ReadError::unusable(path, error.to_string(), "split the recording into several runs")
+                ReadError::unusable(self.path, error.to_string(), "split the recording into several runs")
             }
         })
     }
 
-    fn has_trace(&self) -> bool {
-        self.tensor_trace.is_some() || !self.token_traces.is_empty()
+    fn read_trace(&self, run: &mut Gathered) -> Result<(), ReadError> {
+        let Some(path) = &self.files.tensor_trace else { return self.read_token_traces(run) };
+        let file = run.map(path)?;
+        let bytes = file.bytes();
+        let bytes = &bytes[..self.first_bytes.unwrap_or(usize::MAX).min(bytes.len())];
+        let layout = tensor_trace::read(bytes, path, &mut run.builder, self.progress)?;
+        run.parts.insert(0, format!("{} ({}-byte records)", file_name(path), layout.bytes()));
+        run.builder.health.report(
+            "token_files_ignored",
+            Severity::Info,
+            self.files.token_traces.len() as u64,
+            "traces/*.json are an export of the tensor_trace.bin beside them; the original was read",
+            || file_name(&self.files.token_traces[0]),
+        );
+        Ok(())
     }
 
-    fn read_trace(
-        &self,
-        builder: &mut Builder,
-        parts: &mut Vec<String>,
-        map: &mut impl FnMut(&Path) -> Result<Arc<MappedFile>, ReadError>,
-        progress: &Progress,
-        first_bytes: Option<usize>,
-    ) -> Result<(), ReadError> {
-        if let Some(path) = &self.tensor_trace {
-            let file = map(path)?;
-            let bytes = file.bytes();
-            let bytes = &bytes[..first_bytes.unwrap_or(usize::MAX).min(bytes.len())];
-            let layout = tensor_trace::read(bytes, path, builder, progress)?;
-            parts.insert(0, format!("{} ({}-byte records)", file_name(path), layout.bytes()));
-            if !self.token_traces.is_empty() {
-                builder.health.report(
-                    "token_files_ignored",
-                    Severity::Info,
-                    self.token_traces.len() as u64,
-                    "traces/*.json are an export of the tensor_trace.bin beside them; the original was read",
-                    || file_name(&self.token_traces[0]),
-                );
-            }
-            return Ok(());
-        }
-        if self.token_traces.is_empty() {
-            return Ok(());
-        }
-        let mut budget = first_bytes.unwrap_or(usize::MAX);
+    fn read_token_traces(&self, run: &mut Gathered) -> Result<(), ReadError> {
+        let Some(first) = self.files.token_traces.first() else { return Ok(()) };
+        let mut budget = self.first_bytes.unwrap_or(usize::MAX);
         let mut files = Vec::new();
         let mut failures = Vec::new();
-        for path in &self.token_traces {
-            match map(path) {
+        for path in &self.files.token_traces {
+            match run.map(path) {
                 Ok(file) => {
                     budget = budget.saturating_sub(file.bytes().len());
                     files.push(file);
@@ -238,16 +183,16 @@ impl Files {
                 break;
             }
         }
-        progress.expect(files.iter().map(|f| f.bytes().len() as u64).sum());
+        self.progress.expect(files.iter().map(|f| f.bytes().len() as u64).sum());
         let read: Vec<Result<trace_json::TokenTrace, ReadError>> = files
             .par_iter()
             .map(|file| {
                 let trace = trace_json::read(file.bytes(), file.path())?;
-                progress.advance(file.bytes().len() as u64)?;
+                self.progress.advance(file.bytes().len() as u64)?;
                 Ok(trace)
             })
             .collect();
-        progress.check()?;
+        self.progress.check()?;
         let mut traces = Vec::new();
         for result in read {
             match result {
@@ -256,14 +201,15 @@ impl Files {
             }
         }
         if traces.is_empty() {
-            let nothing = || ReadError::unusable(&self.token_traces[0], "no token trace could be read", NOTHING_HINT);
+            let nothing = || ReadError::unusable(first, "no token trace could be read", NOTHING_HINT);
             return Err(failures.into_iter().next().unwrap_or_else(nothing));
         }
+        let builder = &mut run.builder;
         builder.health.report(
             "token_file_unreadable",
             Severity::Error,
             failures.len() as u64,
-            "token traces could not be read and were left out",
+            "token traces could not be read and were left out: their passes are missing",
             || failures[0].to_string(),
         );
         let early = traces.iter().any(trace_json::TokenTrace::is_early_export);
@@ -278,94 +224,88 @@ impl Files {
             "this export is from before 2026-01-08, when ops got wrong names; they were put right",
             || "SOFT_MAX_BACK is GET_ROWS".to_owned(),
         );
-        parts.insert(0, format!("traces/*.json ({count} token{})", if count == 1 { "" } else { "s" }));
+        run.parts.insert(0, format!("traces/*.json ({})", counted(count, "token")));
         Ok(())
     }
 
-    fn read_model(
-        &self,
-        builder: &mut Builder,
-        parts: &mut Vec<String>,
-        failures: &mut Vec<ReadError>,
-        map: &mut impl FnMut(&Path) -> Result<Arc<MappedFile>, ReadError>,
-    ) {
+    fn read_model(&self, run: &mut Gathered) {
         let mut headers = Vec::new();
-        for path in &self.models {
-            let header = map(path).and_then(|f| gguf::read_header(f.bytes(), path, f.bytes().len() as u64));
+        for path in &self.files.models {
+            let header = run.map(path).and_then(|f| gguf::read_header(f.bytes(), path, f.bytes().len() as u64));
             match header {
                 Ok((header, faults)) => {
-                    builder.add_faults(faults);
+                    run.builder.add_faults(faults);
                     headers.push(header);
                 }
-                Err(error) => failures.push(error),
+                Err(error) => run.failures.push(error),
             }
         }
         if !headers.is_empty() {
             let (model, faults) = gguf::to_model(&headers);
-            builder.add_faults(faults);
-            builder.set_model(model, ModelSource::Headers);
-            parts.push(format!("{} GGUF header{}", headers.len(), if headers.len() == 1 { "" } else { "s" }));
+            run.builder.add_faults(faults);
+            run.builder.set_model(model, ModelSource::Headers);
+            run.parts.push(counted(headers.len(), "GGUF header"));
+            return;
         }
-        let Some(path) = self.memory_map.as_ref().filter(|_| headers.is_empty()) else { return };
-        match map(path).and_then(|f| memory_map::read(f.bytes(), path)) {
+        let Some(path) = &self.files.memory_map else { return };
+        match run.map(path).and_then(|f| memory_map::read(f.bytes(), path)) {
             Ok((model, faults)) => {
-                builder.add_faults(faults);
-                builder.set_model(model, ModelSource::Map);
-                parts.push("memory map".to_owned());
+                run.builder.add_faults(faults);
+                run.builder.set_model(model, ModelSource::Map);
+                run.parts.push("memory map".to_owned());
             }
-            Err(error) => failures.push(error),
+            Err(error) => run.failures.push(error),
         }
     }
 
-    fn read_buffers(
-        &self,
-        builder: &mut Builder,
-        parts: &mut Vec<String>,
-        failures: &mut Vec<ReadError>,
-        map: &mut impl FnMut(&Path) -> Result<Arc<MappedFile>, ReadError>,
-    ) {
-        // The log knows addresses, the timeline made from it does not.
-        let read = match (&self.buffer_stats, &self.buffer_timeline) {
-            (Some(path), _) => map(path).and_then(|f| buffers::read_stats(f.bytes(), path)),
-            (None, Some(path)) => map(path).and_then(|f| buffers::read_timeline(f.bytes(), path)),
-            (None, None) => return,
-        };
-        match read {
-            Ok((buffers, faults)) => {
-                builder.add_faults(faults);
-                builder.add_buffers(buffers);
-                parts.push("buffer log".to_owned());
-            }
-            Err(error) => failures.push(error),
-        }
-    }
-
-    fn read_graphs(
-        &self,
-        builder: &mut Builder,
-        parts: &mut Vec<String>,
-        failures: &mut Vec<ReadError>,
-        map: &mut impl FnMut(&Path) -> Result<Arc<MappedFile>, ReadError>,
-    ) {
-        for (number, path) in &self.graphs {
-            let read = map(path).and_then(|f| match has_extension(path, "dot") {
-                true => dot::read(f.bytes(), path),
-                false => graph_json::read(f.bytes(), path),
-            });
-            match read {
-                Ok((graph, faults)) => {
-                    builder.add_faults(faults);
-                    builder.add_graph(*number, with_op_names(graph));
+    /// The log knows addresses, the timeline made from it does not.
+    fn read_buffers(&self, run: &mut Gathered) {
+        type Read = fn(&[u8], &Path) -> Result<(Vec<RawBuffer>, Vec<Fault>), ReadError>;
+        let sources: [(&Option<PathBuf>, Read); 2] =
+            [(&self.files.buffer_stats, buffers::read_stats), (&self.files.buffer_timeline, buffers::read_timeline)];
+        for (path, read) in sources {
+            let Some(path) = path else { continue };
+            match run.map(path).and_then(|f| read(f.bytes(), path)) {
+                Ok((buffers, faults)) => {
+                    run.builder.add_faults(faults);
+                    run.builder.add_buffers(buffers);
+                    run.parts.push("buffer log".to_owned());
+                    return;
                 }
-                Err(error) => failures.push(error),
+                Err(error) => run.failures.push(error),
             }
         }
-        match builder.graph_count() {
-            0 => {}
-            1 => parts.push("1 graph".to_owned()),
-            n => parts.push(format!("{n} graphs")),
+    }
+
+    fn read_graphs(&self, run: &mut Gathered) {
+        type Graph = (RawGraph, Vec<Fault>, Arc<MappedFile>);
+        let read = |(_, path): &(u32, PathBuf)| -> Result<Graph, ReadError> {
+            let file = MappedFile::open(path)?;
+            let (graph, faults) = match has_extension(path, "dot") {
+                true => dot::read(file.bytes(), path)?,
+                false => graph_json::read(file.bytes(), path)?,
+            };
+            Ok((with_op_names(graph), faults, file))
+        };
+        let graphs: Vec<Result<Graph, ReadError>> = self.files.graphs.par_iter().map(read).collect();
+        for (result, (number, _)) in graphs.into_iter().zip(&self.files.graphs) {
+            match result {
+                Ok((graph, faults, file)) => {
+                    run.mapped.push(file);
+                    run.builder.add_faults(faults);
+                    run.builder.add_graph(*number, graph);
+                }
+                Err(error) => run.failures.push(error),
+            }
+        }
+        if run.builder.graph_count() > 0 {
+            run.parts.push(counted(run.builder.graph_count(), "graph"));
         }
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Graph files give ggml's symbols; the model has names.
@@ -377,29 +317,4 @@ fn with_op_names(mut graph: RawGraph) -> RawGraph {
         }
     }
     graph
-}
-
-fn list(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let io = |e| ReadError::io(folder, e);
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.is_file() {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn has_extension(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
-}
-
-/// The last number in a file's name.
-fn number(path: &Path) -> Option<u32> {
-    let stem = path.file_stem()?.to_string_lossy();
-    let end = stem.rfind(|c: char| c.is_ascii_digit())? + 1;
-    let start = stem[..end].rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
-    stem[start..end].parse().ok()
 }

@@ -9,6 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use super::error::{ReadError, json_byte, json_message};
 use super::faults::place;
 use super::symbols::{PREDECESSOR_OPS, right_name_of_early_export};
+use super::tensor_trace::NARROW_NAMES;
 use crate::trace::Phase;
 use crate::trace::builder::{Builder, translate};
 use crate::trace::raw::{Fault, Names, OpRow, OpShape, Operand, Place, Severity};
@@ -68,6 +69,8 @@ pub struct TokenTrace {
     shape_index: hashbrown::HashMap<OpShape, u32>,
     rows: Vec<OpRow>,
     faults: Vec<Fault>,
+    /// Exported from records of 256 bytes.
+    names_cut: bool,
 }
 
 /// Reads one file. One that ends early or is garbled gives the entries before that, with a fault.
@@ -114,6 +117,10 @@ impl<'de> Visitor<'de> for FileVisitor<'_> {
                 "entries" => {
                     found = true;
                     map.next_value_seed(Entries { trace: &mut *self.trace, token })?;
+                }
+                "metadata" => {
+                    let metadata: serde_json::Value = map.next_value()?;
+                    self.trace.names_cut = metadata.get("format_version").is_some_and(|v| v == "256-byte");
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -209,6 +216,9 @@ impl TokenTrace {
             .collect();
         builder.push_rows(self.rows.into_iter().map(|row| OpRow { shape: shapes[row.shape as usize], ..row }));
         builder.add_faults(self.faults);
+        if self.names_cut {
+            builder.name_limits = Some(NARROW_NAMES);
+        }
     }
 
     /// Whether the file has the op names of exports before 2026-01-08, which are of another table than its codes.
@@ -218,10 +228,6 @@ impl TokenTrace {
             let kind = self.kinds.get(shape.kind);
             matches!(destination, "inp_embd" | "embd") && right_name_of_early_export(kind) == Some("GET_ROWS")
         })
-    }
-
-    pub fn first_stamp(&self) -> Option<u64> {
-        self.rows.first().map(|row| row.start_ns)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Plain-old-data slices in, pixels and numbers out. Knows no trace and no egui.
 
 pub mod adapters;
-pub mod colormap;
 pub mod canvas;
+pub mod colormap;
 pub mod context;
 pub mod egui_mesh;
 pub mod egui_painter;

@@ -22,8 +22,7 @@ pub enum View {
 }
 
 impl View {
-    pub const ALL: [Self; 6] =
-        [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector];
+    pub const ALL: [Self; 6] = [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector];
 
     pub fn title(self) -> &'static str {
         match self {

@@ -389,7 +389,9 @@ impl AppState {
                 self.graph.camera.go(GraphCamera { center, scale }, motion);
             }
             View::Heatmap => {
-                for each in Track::ALL.into_iter().filter(|t| axes != Axes::Ops && track.is_none_or(|wanted| wanted == *t)) {
+                for each in
+                    Track::ALL.into_iter().filter(|t| axes != Axes::Ops && track.is_none_or(|wanted| wanted == *t))
+                {
                     let extent = self.track_bytes(each) as f64;
                     let bytes = &mut self.heat.bytes[each as usize];
                     bytes.go(bytes.goal().zoomed(factor, at[0]).within(extent, LEAST_BYTES), motion);

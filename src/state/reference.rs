@@ -104,8 +104,14 @@ pub fn commands() -> Vec<Command> {
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
     const DIGITS: [&[&str]; 6] = [&["1"], &["2"], &["3"], &["4"], &["5"], &["6"]];
-    const SHOW: [&str; 6] =
-        ["Show the graph", "Show the heatmap", "Show the timeline", "Show the ops", "Show health", "Show the inspector"];
+    const SHOW: [&str; 6] = [
+        "Show the graph",
+        "Show the heatmap",
+        "Show the timeline",
+        "Show the ops",
+        "Show health",
+        "Show the inspector",
+    ];
     for ((view, keys), label) in View::ALL.into_iter().zip(DIGITS).zip(SHOW) {
         all.push(command(label, keys, Views, Action::SetView { view }));
     }
@@ -125,12 +131,10 @@ pub const CONTEXT_KEYS: [(&str, &str); 9] = [
     ("Double click", "fit"),
 ];
 
-const DURATION: FieldDoc = FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
-const EASING: FieldDoc = FieldDoc {
-    name: "easing",
-    kind: "linear | ease_in | ease_out | ease_in_out",
-    help: "ease_in_out if left out",
-};
+const DURATION: FieldDoc =
+    FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
+const EASING: FieldDoc =
+    FieldDoc { name: "easing", kind: "linear | ease_in | ease_out | ease_in_out", help: "ease_in_out if left out" };
 const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector";
 
 macro_rules! fields {
@@ -189,18 +193,18 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Point the graph's camera",
             fields! { camera; "center": "[number, number]", "layout units"; "scale": "number", "points of the screen for one layout unit" },
         ),
-        Action::Fit { .. } => (
-            "fit",
-            "Show all of a view",
-            fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline" },
-        ),
+        Action::Fit { .. } => {
+            ("fit", "Show all of a view", fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline" })
+        }
         Action::SetView { .. } => ("set_view", "Bring a panel to the front", fields! { "view": VIEW_KIND, "which" }),
         Action::SetLayer { .. } => (
             "set_layer",
             "Show the self-contained subgraph of a layer, or the whole graph",
             fields! { "layer": "number | null", "which" },
         ),
-        Action::SetGraph { .. } => ("set_graph", "Show another of the run's graphs", fields! { "graph": "number", "which" }),
+        Action::SetGraph { .. } => {
+            ("set_graph", "Show another of the run's graphs", fields! { "graph": "number", "which" })
+        }
         Action::SetPass { .. } => {
             ("set_pass", "Go to a pass: its graph, its rows, its ops", fields! { "pass": "number", "which" })
         }
@@ -245,16 +249,12 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Show a layer of the graph as one node",
             fields! { "layer": "number | null", "which; null is all" },
         ),
-        Action::Unfold { .. } => (
-            "unfold",
-            "Show the nodes of a folded layer",
-            fields! { "layer": "number | null", "which; null is all" },
-        ),
-        Action::Play { .. } => (
-            "play",
-            "Walk through the ops in time",
-            fields! { "ops_per_second": "number", "30 if left out" },
-        ),
+        Action::Unfold { .. } => {
+            ("unfold", "Show the nodes of a folded layer", fields! { "layer": "number | null", "which; null is all" })
+        }
+        Action::Play { .. } => {
+            ("play", "Walk through the ops in time", fields! { "ops_per_second": "number", "30 if left out" })
+        }
         Action::Pause => ("pause", "Stop walking", &[]),
         Action::Step { .. } => (
             "step",
@@ -372,7 +372,18 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), count, "a key is bound twice");
         // What needs a place to point at, or a file, is reached by mouse, dialog or script.
-        let elsewhere = ["zoom_to", "pan", "zoom", "show_span", "look_at", "set_graph", "set_pass", "open", "cancel_loading", "wait"];
+        let elsewhere = [
+            "zoom_to",
+            "pan",
+            "zoom",
+            "show_span",
+            "look_at",
+            "set_graph",
+            "set_pass",
+            "open",
+            "cancel_loading",
+            "wait",
+        ];
         for doc in reference() {
             let in_menu = commands.iter().any(|c| describe(&c.action).0 == doc.name);
             assert!(in_menu || elsewhere.contains(&doc.name), "{} cannot be reached", doc.name);

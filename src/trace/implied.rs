@@ -12,12 +12,7 @@ use super::raw::NameId;
 use super::resolve::Vocabulary;
 
 /// Per op its node: those of the same name and kind meet in order of occurrence, the rest has [`NONE`].
-pub(super) fn match_nodes(
-    words: &Vocabulary<'_>,
-    sequence: &[u32],
-    graph: &Graph,
-    full_names: &[String],
-) -> Vec<u32> {
+pub(super) fn match_nodes(words: &Vocabulary<'_>, sequence: &[u32], graph: &Graph, full_names: &[String]) -> Vec<u32> {
     let mut waiting: HashMap<(&str, &str), VecDeque<u32>> = HashMap::new();
     for ((i, node), name) in (0_u32..).zip(&graph.nodes).zip(full_names) {
         if !node.leaf {
@@ -82,9 +77,8 @@ pub(super) fn graph(words: &Vocabulary<'_>, sequence: &[u32]) -> Graph {
         leaf,
     };
     let ops = sequence.iter().enumerate();
-    let mut nodes: Vec<GraphNode> = ops
-        .map(|(i, &s)| node(i, words.destination_name(s), words.kind(&words.shapes[s as usize]), false))
-        .collect();
+    let mut nodes: Vec<GraphNode> =
+        ops.map(|(i, &s)| node(i, words.destination_name(s), words.kind(&words.shapes[s as usize]), false)).collect();
     let mut edges = Vec::new();
     let mut leafs: HashMap<NameId, u32> = HashMap::new();
     producers(words, sequence, |source, name, target, slot| {

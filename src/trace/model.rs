@@ -231,8 +231,16 @@ pub struct RunMeta {
     pub source: String,
     /// What recorded it, such as `tensorscope-record 0.1`, where known.
     pub producer: Option<String>,
+    /// Of the libraries that ran, where known.
+    #[serde(default)]
+    pub llama_cpp_version: Option<String>,
+    #[serde(default)]
+    pub ggml_version: Option<String>,
     pub model: Model,
     pub op_names: Vec<String>,
+    /// ggml's tensor types by id, as the source numbers them.
+    #[serde(default)]
+    pub type_names: Vec<String>,
     /// Unit and origin of the stamps.
     pub clock: String,
     /// `timing`, `order`, or how the predecessor recorded.

@@ -1,6 +1,5 @@
 //! What the ops of a pass read and write: design.md section 4, "What old sources leave open".
 
-
 use hashbrown::HashMap;
 
 use super::builder::NONE;

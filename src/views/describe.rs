@@ -11,10 +11,17 @@ pub fn title(document: &Document, item: Item) -> String {
     let tensor = |t: u32| trace.tensors.get(t as usize).map_or("?", |t| t.name.as_str());
     match item {
         Item::Tensor(t) => tensor(t).to_owned(),
-        Item::Op(op) => format!("op {}: {} {}", units::count(op.into()), trace.op_name(op as usize), trace.destination_name(op as usize)),
-        Item::Node { graph, node } => {
-            trace.graphs.get(graph as usize).and_then(|g| g.nodes.get(node as usize)).map_or_else(String::new, |n| n.label.clone())
-        }
+        Item::Op(op) => format!(
+            "op {}: {} {}",
+            units::count(op.into()),
+            trace.op_name(op as usize),
+            trace.destination_name(op as usize)
+        ),
+        Item::Node { graph, node } => trace
+            .graphs
+            .get(graph as usize)
+            .and_then(|g| g.nodes.get(node as usize))
+            .map_or_else(String::new, |n| n.label.clone()),
         Item::Layer(layer) => format!("layer {layer}"),
         Item::Pass(pass) => match trace.passes.get(pass as usize) {
             Some(p) => format!("pass {pass} ({})", p.phase.label()),

@@ -126,7 +126,8 @@ impl GraphView {
         self.toolbar(ui, cx, graph);
         self.prepare(gpu.gpu, cx.state, &document, graph);
 
-        let (response, painter) = ui.allocate_painter(ui.available_size().max(Vec2::splat(16.0)), Sense::click_and_drag());
+        let (response, painter) =
+            ui.allocate_painter(ui.available_size().max(Vec2::splat(16.0)), Sense::click_and_drag());
         let rect = response.rect;
         self.rect = Some(rect);
         self.last_rect = Some(rect);
@@ -138,7 +139,13 @@ impl GraphView {
         }
         painter.image(texture, rect, Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0)), Color32::WHITE);
         if let Some(fault) = &self.fault {
-            painter.text(rect.center(), egui::Align2::CENTER_CENTER, fault, egui::FontId::proportional(13.0), Color32::RED);
+            painter.text(
+                rect.center(),
+                egui::Align2::CENTER_CENTER,
+                fault,
+                egui::FontId::proportional(13.0),
+                Color32::RED,
+            );
             return;
         }
         let Some(shown) = &mut self.shown else { return };
@@ -191,7 +198,8 @@ impl GraphView {
             Some(Gesture::DoubleClick(_)) => match picked.map(|n| graph.nodes[n.node as usize].layer) {
                 Some(Some(layer)) => cx.act(Action::SetLayer { layer: Some(layer) }),
                 Some(None) => {}
-                None => cx.act(Action::Fit { view: View::Graph, motion: Motion { duration_ms: 150.0, ..Motion::default() } }),
+                None => cx
+                    .act(Action::Fit { view: View::Graph, motion: Motion { duration_ms: 150.0, ..Motion::default() } }),
             },
             Some(Gesture::Pan(by)) => {
                 let center = [camera.center[0] - by.x / camera.scale, camera.center[1] - by.y / camera.scale];
@@ -207,7 +215,11 @@ impl GraphView {
             Some(Gesture::Box(area)) => {
                 let middle = to_view.layout_from_pixel([area.center().x - rect.left(), area.center().y - rect.top()]);
                 let scale = camera.scale * (rect.width() / area.width()).min(rect.height() / area.height());
-                cx.act(Action::LookAt { center: middle, scale, motion: Motion { duration_ms: 150.0, ..Motion::default() } });
+                cx.act(Action::LookAt {
+                    center: middle,
+                    scale,
+                    motion: Motion { duration_ms: 150.0, ..Motion::default() },
+                });
             }
             Some(Gesture::Select(_)) | None => {}
         }
@@ -280,8 +292,7 @@ impl GraphView {
         }
         let same_styles = self.painted.as_ref().is_some_and(|old| Painted { camera, ..old.clone() } == now);
         if !same_styles {
-            let (nodes, edges) =
-                styles(graph, &shown.display, &shown.layout_graph, hovered, &now.nodes, state.theme);
+            let (nodes, edges) = styles(graph, &shown.display, &shown.layout_graph, hovered, &now.nodes, state.theme);
             shown.scene.set_node_styles(gpu.gpu, &nodes);
             shown.scene.set_edge_styles(gpu.gpu, &edges);
         }
@@ -319,7 +330,11 @@ impl GraphView {
         ui.horizontal_wrapped(|ui| {
             let layers = graph.layers();
             let step = |back| Action::Step { by: crate::state::Stride::Layer, back };
-            if ui.add_enabled(layers > 0, egui::Button::new("\u{25C0}").small()).on_hover_text("Previous layer  {").clicked() {
+            if ui
+                .add_enabled(layers > 0, egui::Button::new("\u{25C0}").small())
+                .on_hover_text("Previous layer  {")
+                .clicked()
+            {
                 cx.act(step(true));
             }
             let chosen = cx.state.graph.layer.map_or_else(|| "Whole graph".to_owned(), |l| format!("Layer {l}"));
@@ -333,7 +348,11 @@ impl GraphView {
                     }
                 }
             });
-            if ui.add_enabled(layers > 0, egui::Button::new("\u{25B6}").small()).on_hover_text("Next layer  }").clicked() {
+            if ui
+                .add_enabled(layers > 0, egui::Button::new("\u{25B6}").small())
+                .on_hover_text("Next layer  }")
+                .clicked()
+            {
                 cx.act(step(false));
             }
             let graphs = cx.document().map_or(0, |d| d.trace.graphs.len());
@@ -351,7 +370,9 @@ impl GraphView {
                 );
             }
             let folded = !cx.state.graph.folded.is_empty();
-            if cx.state.graph.layer.is_none() && ui.small_button(if folded { "Unfold" } else { "Fold layers" }).clicked() {
+            if cx.state.graph.layer.is_none()
+                && ui.small_button(if folded { "Unfold" } else { "Fold layers" }).clicked()
+            {
                 cx.act(if folded { Action::Unfold { layer: None } } else { Action::Fold { layer: None } });
             }
         });
@@ -377,7 +398,8 @@ impl GraphView {
         let painter = ui.painter_at(rect);
         let ink = ui.visuals().text_color();
         let font = egui::FontId::proportional(10.5);
-        let galleys: Vec<_> = lines.into_iter().map(|(c, text)| (c, painter.layout_no_wrap(text, font.clone(), ink))).collect();
+        let galleys: Vec<_> =
+            lines.into_iter().map(|(c, text)| (c, painter.layout_no_wrap(text, font.clone(), ink))).collect();
         let width = galleys.iter().map(|(_, g)| g.size().x).fold(0.0, f32::max);
         let line = 14.0;
         let corner = rect.left_bottom() + Vec2::new(6.0, -6.0 - line * galleys.len() as f32);
@@ -430,7 +452,11 @@ impl GraphView {
             if taken.iter().any(|other| other.intersects(place.expand(1.0))) {
                 continue;
             }
-            painter.rect_filled(place.expand2(Vec2::new(2.0, 0.0)), 2.0, theme::canvas(state.theme).gamma_multiply(0.8));
+            painter.rect_filled(
+                place.expand2(Vec2::new(2.0, 0.0)),
+                2.0,
+                theme::canvas(state.theme).gamma_multiply(0.8),
+            );
             painter.galley(place.min, galley, ink);
             taken.push(place);
         }
@@ -438,8 +464,14 @@ impl GraphView {
 
     fn accessibility(&self, ui: &Ui, state: &AppState, response: &egui::Response, graph: &Graph) {
         let shown = state.graph.layer.map_or_else(|| "whole graph".to_owned(), |l| format!("layer {l}"));
-        let selected: Vec<&str> =
-            state.links.nodes.iter().take(4).filter_map(|&n| graph.nodes.get(n as usize)).map(|n| n.label.as_str()).collect();
+        let selected: Vec<&str> = state
+            .links
+            .nodes
+            .iter()
+            .take(4)
+            .filter_map(|&n| graph.nodes.get(n as usize))
+            .map(|n| n.label.as_str())
+            .collect();
         let label = match selected.as_slice() {
             [] => format!("Graph canvas, {shown}"),
             names => format!("Graph canvas, {shown}, selected {}", names.join(", ")),
@@ -451,7 +483,8 @@ impl GraphView {
     pub fn place_of_node(&self, state: &AppState, node: u32) -> Option<Pos2> {
         let (shown, rect) = (self.shown.as_ref()?, self.last_rect?);
         let index = shown.display.shown_as.get(node as usize).copied().flatten()?;
-        let [x, y] = view_camera(state.graph.camera.now(), rect, 1.0).pixel_from_layout(shown.positions[index as usize]);
+        let [x, y] =
+            view_camera(state.graph.camera.now(), rect, 1.0).pixel_from_layout(shown.positions[index as usize]);
         Some(Pos2::new(rect.left() + x, rect.top() + y))
     }
 }

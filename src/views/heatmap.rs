@@ -5,8 +5,8 @@ use std::sync::Arc;
 use egui::{Color32, ComboBox, Rect, Ui, Vec2};
 use hashbrown::HashMap;
 
-use super::track::TrackPanel;
 use super::ViewContext;
+use super::track::TrackPanel;
 use crate::analysis::heat;
 use crate::gpu::colormap::{self, Palette};
 use crate::gpu::heat::HeatPipelines;
@@ -24,7 +24,7 @@ use crate::trace::tracks::{Order, phase_bits};
 use crate::units;
 
 /// Cells of a level up to which its largest value is found over the whole run; beyond, over what has been seen of it.
-const WHOLE_LEVEL_CELLS: u64 = 1 << 21;
+const WHOLE_LEVEL_CELLS: u64 = 3 << 17;
 /// Cells beside the visible ones, as a share of them, so that small movements need no new grid.
 const SPARE: f64 = 0.15;
 
@@ -125,7 +125,8 @@ impl HeatmapView {
             self.bin(state, document, gpu.gpu, track, &now, needed)?;
         }
         let panel = &mut self.tracks[track as usize];
-        let (Some((query, _, grid)), Some((_, draw)), Some(target)) = (&panel.grid, &self.kernels, panel.canvas.view()) else {
+        let (Some((query, _, grid)), Some((_, draw)), Some(target)) = (&panel.grid, &self.kernels, panel.canvas.view())
+        else {
             return Ok(());
         };
         let cell = |span: Span, k: u32, first: u64, pixels: u32| {
@@ -210,8 +211,12 @@ impl HeatmapView {
         ui.horizontal_wrapped(|ui| {
             let heat = cx.state.heat.clone();
             choice(ui, "measure", heat.measure, &MEASURES, |measure| cx.act(Action::SetMeasure { measure }));
-            choice(ui, "aggregate", heat.aggregate, &AGGREGATES, |aggregate| cx.act(Action::SetAggregate { aggregate }));
-            choice(ui, "direction", heat.direction, &DIRECTIONS, |direction| cx.act(Action::SetDirection { direction }));
+            choice(ui, "aggregate", heat.aggregate, &AGGREGATES, |aggregate| {
+                cx.act(Action::SetAggregate { aggregate })
+            });
+            choice(ui, "direction", heat.direction, &DIRECTIONS, |direction| {
+                cx.act(Action::SetDirection { direction })
+            });
             choice(ui, "order", heat.order, &ORDERS, |order| cx.act(Action::SetOrder { order }));
             choice(ui, "palette", heat.palette, &PALETTES, |palette| cx.act(Action::SetPalette { palette }));
             choice(ui, "scale", heat.scale, &SCALES, |scale| cx.act(Action::SetScale { scale }));
@@ -292,7 +297,11 @@ fn query(now: &Painted, size_px: [u32; 2]) -> HeatQuery {
 }
 
 /// Whether the grid at hand answers for all that is seen.
-fn panel_covers(grid: Option<&(HeatQuery, usize, crate::gpu::heat::GpuGrid)>, now: &Painted, needed: &HeatQuery) -> bool {
+fn panel_covers(
+    grid: Option<&(HeatQuery, usize, crate::gpu::heat::GpuGrid)>,
+    now: &Painted,
+    needed: &HeatQuery,
+) -> bool {
     let Some((have, key, _)) = grid else { return false };
     let at_level = HeatQuery { x0: have.x0, y0: have.y0, width: have.width, height: have.height, ..*needed };
     let holds = |span: Span, k: u32, first: u64, count: u32| {

@@ -152,8 +152,7 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
         link(ui, cx, document, Item::Tensor(tensor), "memory");
     }
     let mut list = |title: &str, nodes: Vec<u32>| {
-        let layers: std::collections::BTreeSet<u32> =
-            nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
+        let layers: std::collections::BTreeSet<u32> = nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
         ui.separator();
         ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
         for node in nodes.into_iter().take(MOST_LINES) {

@@ -21,7 +21,7 @@ pub struct KeyWishes {
 /// Turns this frame's keys into Actions. `under` is the panel below the cursor.
 pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWishes {
     let mut wishes = KeyWishes::default();
-    let escape = ui.input(|i| i.key_pressed(Key::Escape));
+    let escape = struck(ui, Key::Escape, |_| true);
     if ui.ctx().text_edit_focused() {
         return wishes;
     }
@@ -33,7 +33,7 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWish
         }
     }
     let view = under.unwrap_or(cx.state.view);
-    let plain = |key: Key| ui.input(|i| i.key_pressed(key) && i.modifiers.is_none());
+    let plain = |key: Key| struck(ui, key, Modifiers::is_none);
     if plain(Key::Space) {
         cx.act(if cx.state.playback.playing { Action::Pause } else { Action::Play { ops_per_second: 30.0 } });
     }
@@ -71,7 +71,8 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWish
         }
     }
     let zoom = |factor: f64| Action::Zoom { view, factor, x: 0.5, y: 0.5, track: None, axes: Axes::Both, motion: STEP };
-    if ui.input(|i| (i.key_pressed(Key::Plus) || i.key_pressed(Key::Equals)) && !i.modifiers.command) {
+    let not_command = |held: &Modifiers| !held.command;
+    if struck(ui, Key::Plus, not_command) || struck(ui, Key::Equals, not_command) {
         cx.act(zoom(ZOOM_STEP));
     }
     if plain(Key::Minus) {
@@ -92,11 +93,7 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
         Some((modifiers, key)) if !key.is_empty() => (modifiers, key),
         _ => ("", chord),
     };
-    let wanted = Modifiers {
-        command: modifiers.contains("Ctrl"),
-        alt: modifiers.contains("Alt"),
-        ..Modifiers::NONE
-    };
+    let wanted = Modifiers { command: modifiers.contains("Ctrl"), alt: modifiers.contains("Alt"), ..Modifiers::NONE };
     // Characters that need Shift on some keyboards are asked for as text.
     if key.len() == 1 && wanted.is_none() && !key.as_bytes()[0].is_ascii_alphanumeric() {
         return ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
@@ -107,9 +104,13 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
         other => other,
     };
     let Some(key) = Key::from_name(name) else { return false };
-    ui.input(|i| {
-        i.key_pressed(key) && i.modifiers.command == wanted.command && i.modifiers.alt == wanted.alt && !i.modifiers.shift
-    })
+    struck(ui, key, |held| held.command == wanted.command && held.alt == wanted.alt && !held.shift)
+}
+
+/// Whether `key` went down in this frame while modifiers were held that `fits` accepts.
+fn struck(ui: &Ui, key: Key, fits: impl Fn(&Modifiers) -> bool) -> bool {
+    let hit = |event: &egui::Event| matches!(event, egui::Event::Key { key: k, pressed: true, modifiers, .. } if *k == key && fits(modifiers));
+    ui.input(|i| i.events.iter().any(hit))
 }
 
 /// The sheet of keys, while it is asked for.
@@ -118,9 +119,12 @@ pub fn sheet(ui: &Ui, cx: &mut ViewContext<'_>) {
         return;
     }
     let mut open = true;
-    egui::Window::new("Keys").open(&mut open).collapsible(false).resizable(false).anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0]).show(
-        ui.ctx(),
-        |ui| {
+    egui::Window::new("Keys")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ui.ctx(), |ui| {
             egui::Grid::new("keys").num_columns(2).spacing([18.0, 2.0]).show(ui, |ui| {
                 for command in all().iter().filter(|c| !c.keys.is_empty()) {
                     ui.strong(command.keys.join("  "));
@@ -133,8 +137,7 @@ pub fn sheet(ui: &Ui, cx: &mut ViewContext<'_>) {
                     ui.end_row();
                 }
             });
-        },
-    );
+        });
     if !open {
         cx.act(Action::ShowKeys { shown: false });
     }

@@ -4,8 +4,8 @@ use egui::Ui;
 
 use super::ViewContext;
 use super::heatmap::choice;
-use crate::state::reference::{Menu, commands};
 use crate::state::Action;
+use crate::state::reference::{Menu, commands};
 use crate::trace::Phase;
 use crate::units;
 
@@ -42,8 +42,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) -> MenuWishes {
             units::duration(trace.duration_ns())
         ));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let phases =
-                [(None, "both phases"), (Some(Phase::Prompt), "prompt"), (Some(Phase::Generate), "generate")];
+            let phases = [(None, "both phases"), (Some(Phase::Prompt), "prompt"), (Some(Phase::Generate), "generate")];
             choice(ui, "phase", cx.state.phase, &phases, |phase| cx.act(Action::SetPhase { phase }));
             ui.weak("phase");
         });
@@ -60,8 +59,13 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
             cx.act(Action::Quit);
         }
     });
-    let menus =
-        [(Menu::Go, "Go"), (Menu::View, "View"), (Menu::Measure, "Measure"), (Menu::Play, "Play"), (Menu::Help, "Help")];
+    let menus = [
+        (Menu::Go, "Go"),
+        (Menu::View, "View"),
+        (Menu::Measure, "Measure"),
+        (Menu::Play, "Play"),
+        (Menu::Help, "Help"),
+    ];
     for (menu, title) in menus {
         ui.menu_button(title, |ui| {
             for command in commands().into_iter().filter(|c| c.menu == menu) {

@@ -7,7 +7,11 @@ use egui::{Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
 pub enum Gesture {
     /// By this many points.
     Pan(Vec2),
-    Zoom { factor: f32, at: Pos2, modifiers: Modifiers },
+    Zoom {
+        factor: f32,
+        at: Pos2,
+        modifiers: Modifiers,
+    },
     /// A rectangle was drawn with Ctrl or the middle button: zoom to it.
     Box(Rect),
     /// A rectangle was drawn with Shift: select it.
@@ -31,20 +35,21 @@ pub fn gesture(ui: &Ui, response: &Response) -> (Option<Gesture>, Option<Rect>) 
             return (Some(Gesture::Zoom { factor, at, modifiers }), None);
         }
     }
-    let origin = ui.input(|i| i.pointer.press_origin());
-    let at = ui.input(|i| i.pointer.latest_pos());
-    let drawn = |clip: Rect| Some(Rect::from_two_pos(origin?, at?).intersect(clip));
     let boxing = response.dragged_by(PointerButton::Middle) || response.dragged() && modifiers.command;
     let selecting = response.dragged_by(PointerButton::Primary) && modifiers.shift;
     if boxing || selecting {
-        return (None, drawn(response.rect));
+        let (origin, at) = ui.input(|i| (i.pointer.press_origin(), i.pointer.latest_pos()));
+        let drawn = origin.zip(at).map(|(from, to)| Rect::from_two_pos(from, to).intersect(response.rect));
+        // The release no longer knows where the press was.
+        ui.data_mut(|data| data.insert_temp(response.id, drawn.map(|rect| (rect, selecting))));
+        return (None, drawn);
     }
     if response.drag_stopped()
-        && (modifiers.command || modifiers.shift || response.drag_stopped_by(PointerButton::Middle))
-        && let Some(rect) = drawn(response.rect).filter(|r| r.width() > 3.0 || r.height() > 3.0)
+        && let Some((rect, selecting)) =
+            ui.data_mut(|data| data.remove_temp::<Option<(Rect, bool)>>(response.id)).flatten()
+        && (rect.width() > 3.0 || rect.height() > 3.0)
     {
-        let gesture = if modifiers.shift { Gesture::Select(rect) } else { Gesture::Box(rect) };
-        return (Some(gesture), None);
+        return (Some(if selecting { Gesture::Select(rect) } else { Gesture::Box(rect) }), None);
     }
     if response.dragged_by(PointerButton::Primary) && response.drag_delta() != Vec2::ZERO {
         return (Some(Gesture::Pan(response.drag_delta())), None);

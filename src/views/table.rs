@@ -66,7 +66,8 @@ impl TableView {
         let response = ui.allocate_rect(area, Sense::click());
         let count = self.rows.as_ref().map_or(0, |(_, rows)| rows.len());
         let header = Rect::from_min_size(area.min, Vec2::new(area.width(), ROW_POINTS));
-        let body = Rect::from_min_max(Pos2::new(area.left(), header.bottom()), area.max - Vec2::new(SCROLLBAR_POINTS, 0.0));
+        let body =
+            Rect::from_min_max(Pos2::new(area.left(), header.bottom()), area.max - Vec2::new(SCROLLBAR_POINTS, 0.0));
         let visible = f64::from(body.height() / ROW_POINTS);
         self.follow(cx.state, visible);
         if response.hovered() {
@@ -78,7 +79,13 @@ impl TableView {
         paint_header(ui, header);
         let Some((_, rows)) = &self.rows else { return };
         if rows.is_empty() {
-            ui.painter().text(body.center(), Align2::CENTER_CENTER, "no op passes the filter", FontId::proportional(12.5), ui.visuals().weak_text_color());
+            ui.painter().text(
+                body.center(),
+                Align2::CENTER_CENTER,
+                "no op passes the filter",
+                FontId::proportional(12.5),
+                ui.visuals().weak_text_color(),
+            );
         }
         let first = self.top.floor();
         let offset = ((self.top - first) as f32) * ROW_POINTS;
@@ -206,7 +213,11 @@ impl TableView {
 }
 
 fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['\u{2026}']).collect() }
+    if text.chars().count() <= most {
+        text.to_owned()
+    } else {
+        text.chars().take(most - 1).chain(['\u{2026}']).collect()
+    }
 }
 
 /// Every condition of the filter in words, with the filter that is left without it.

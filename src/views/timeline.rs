@@ -67,8 +67,12 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     if let Some(item) = found {
         *cx.hover = Some(item);
         let time = match item {
-            Item::Op(op) => trace.ops.duration_ns.get(op as usize).map_or_else(String::new, |d| format!("\n{}", units::duration(d))),
-            Item::Pass(p) => trace.passes.get(p as usize).map_or_else(String::new, |p| format!("\n{}, {} ops", units::duration(p.duration_ns), units::count(p.ops.into()))),
+            Item::Op(op) => {
+                trace.ops.duration_ns.get(op as usize).map_or_else(String::new, |d| format!("\n{}", units::duration(d)))
+            }
+            Item::Pass(p) => trace.passes.get(p as usize).map_or_else(String::new, |p| {
+                format!("\n{}, {} ops", units::duration(p.duration_ns), units::count(p.ops.into()))
+            }),
             _ => String::new(),
         };
         response.clone().on_hover_text_at_pointer(format!("{}{time}", describe::title(&document, item).trim()));
@@ -81,7 +85,12 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         },
         Some(Gesture::DoubleClick(_)) => cx.act(Action::Fit { view: View::Timeline, motion: quick }),
         Some(Gesture::Pan(by)) => {
-            cx.act(Action::Pan { view: View::Timeline, dx: -f64::from(by.x / rect.width()), dy: 0.0, motion: Motion::default() });
+            cx.act(Action::Pan {
+                view: View::Timeline,
+                dx: -f64::from(by.x / rect.width()),
+                dy: 0.0,
+                motion: Motion::default(),
+            });
         }
         Some(Gesture::Zoom { factor, at, .. }) => cx.act(zoom(&axis, factor, at.x, Motion::default())),
         Some(Gesture::Box(area) | Gesture::Select(area)) => {
@@ -89,7 +98,11 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         }
         None => {}
     }
-    let label = format!("Timeline, {} to {}", units::duration(axis.span.start.max(0.0) as u64), units::duration(axis.span.end as u64));
+    let label = format!(
+        "Timeline, {} to {}",
+        units::duration(axis.span.start.max(0.0) as u64),
+        units::duration(axis.span.end as u64)
+    );
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
 }
 
@@ -108,7 +121,11 @@ fn zoom(axis: &TimeAxis, factor: f32, x: f32, motion: Motion) -> Action {
 /// The point that must stay in place for `area` to fill the lane.
 fn boxed_anchor(axis: &TimeAxis, area: Rect) -> f32 {
     let spare = axis.rect.width() - area.width();
-    if spare < 1.0 { axis.rect.center().x } else { axis.rect.left() + (area.left() - axis.rect.left()) / spare * axis.rect.width() }
+    if spare < 1.0 {
+        axis.rect.center().x
+    } else {
+        axis.rect.left() + (area.left() - axis.rect.left()) / spare * axis.rect.width()
+    }
 }
 
 fn controls(ui: &mut Ui, cx: &mut ViewContext<'_>) {
@@ -170,7 +187,8 @@ impl Lane<'_> {
         if right < lane.left() || left > lane.right() {
             return;
         }
-        let area = Rect::from_min_max(Pos2::new(left, lane.top()), Pos2::new((right - 0.5).max(left + 1.0), lane.bottom()));
+        let area =
+            Rect::from_min_max(Pos2::new(left, lane.top()), Pos2::new((right - 0.5).max(left + 1.0), lane.bottom()));
         self.ui.painter().rect_filled(area, 1.0, fill);
         if area.width() > LABEL_POINTS {
             self.ui.painter_at(area).text(
@@ -187,15 +205,25 @@ impl Lane<'_> {
 fn ruler(ui: &Ui, axis: &TimeAxis) {
     let wanted = axis.ns_per_point() * 110.0;
     let magnitude = 10_f64.powf(wanted.max(1.0).log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|s| *s >= wanted).unwrap_or(magnitude * 10.0);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|s| *s >= wanted).unwrap_or(magnitude * 10.0);
     let ink = ui.visuals().weak_text_color();
     let mut tick = (axis.span.start.max(0.0) / step).ceil() * step;
     while tick <= axis.span.end {
         let x = axis.x(tick as u64);
         let painter = ui.painter();
-        painter.line_segment([Pos2::new(x, axis.rect.top() + 10.0), Pos2::new(x, axis.rect.top() + RULER_POINTS)], (1.0, ink));
+        painter.line_segment(
+            [Pos2::new(x, axis.rect.top() + 10.0), Pos2::new(x, axis.rect.top() + RULER_POINTS)],
+            (1.0, ink),
+        );
         if x + 60.0 < axis.rect.right() {
-            painter.text(Pos2::new(x + 2.0, axis.rect.top()), Align2::LEFT_TOP, units::duration(tick as u64), FontId::proportional(9.5), ink);
+            painter.text(
+                Pos2::new(x + 2.0, axis.rect.top()),
+                Align2::LEFT_TOP,
+                units::duration(tick as u64),
+                FontId::proportional(9.5),
+                ink,
+            );
         }
         tick += step;
     }
@@ -239,7 +267,12 @@ fn layer_blocks(trace: &Trace, ops: std::ops::Range<usize>, mut block: impl FnMu
 }
 
 /// Ops, with those too small to see joined into a block of the colour of the longest.
-fn op_blocks(trace: &Trace, ops: std::ops::Range<usize>, axis: &TimeAxis, mut block: impl FnMut(u64, u64, usize, Color32)) {
+fn op_blocks(
+    trace: &Trace,
+    ops: std::ops::Range<usize>,
+    axis: &TimeAxis,
+    mut block: impl FnMut(u64, u64, usize, Color32),
+) {
     let least_ns = (axis.ns_per_point() * f64::from(LEAST_BLOCK_POINTS)) as u64;
     let mut open: Option<(u64, u64, usize, u64)> = None;
     for op in ops {

@@ -14,7 +14,7 @@ use crate::kernel_io::heat::HeatQuery;
 use crate::state::camera::{Motion, Span};
 use crate::state::{Action, AppState, Axes, Document, View, ZoomTarget};
 use crate::trace::tracks::{Order, TrackLayout, phase_bits};
-use crate::trace::{Track, Trace};
+use crate::trace::{Trace, Track};
 use crate::units;
 
 const GUTTER_POINTS: f32 = 58.0;
@@ -95,10 +95,13 @@ impl TrackPanel {
         bands(ui, cx.state, &document, layout, &scale, outer.top());
         pass_lines(ui, &document.trace, &scale, outer.left());
         outlines(ui, cx.state, &scale, track);
-        minimap(ui, cx.state, &scale, layout.bytes, Rect::from_min_max(
-            Pos2::new(rect.left(), outer.bottom() - MINIMAP_POINTS),
-            outer.right_bottom(),
-        ));
+        minimap(
+            ui,
+            cx.state,
+            &scale,
+            layout.bytes,
+            Rect::from_min_max(Pos2::new(rect.left(), outer.bottom() - MINIMAP_POINTS), outer.right_bottom()),
+        );
         ui.painter().text(
             outer.left_top() + Vec2::new(2.0, 1.0),
             Align2::LEFT_TOP,
@@ -136,9 +139,11 @@ impl TrackPanel {
                 let shift = -f64::from(by.x / rect.width()) * scale.bytes.len();
                 let rows = -f64::from(by.y / rect.height()) * scale.ops.len();
                 let extent = cx.state.track_bytes(track) as f64;
-                let bytes = Span::new(scale.bytes.start + shift, scale.bytes.end + shift).within(extent, scale.bytes.len().min(extent));
+                let bytes = Span::new(scale.bytes.start + shift, scale.bytes.end + shift)
+                    .within(extent, scale.bytes.len().min(extent));
                 let op_count = cx.state.op_count() as f64;
-                let ops = Span::new(scale.ops.start + rows, scale.ops.end + rows).within(op_count, scale.ops.len().min(op_count));
+                let ops = Span::new(scale.ops.start + rows, scale.ops.end + rows)
+                    .within(op_count, scale.ops.len().min(op_count));
                 cx.act(Action::ShowSpan { track, bytes, ops, motion: Motion::default() });
             }
             Some(Gesture::Zoom { factor, at, modifiers }) => {
@@ -228,7 +233,13 @@ fn tooltip(document: &Document, layout: &TrackLayout, region: &Region, found: &[
     text
 }
 
-fn accessible(document: &Document, layout: &TrackLayout, scale: &Scale, under: Option<Region>, found: Option<&[Touched]>) -> String {
+fn accessible(
+    document: &Document,
+    layout: &TrackLayout,
+    scale: &Scale,
+    under: Option<Region>,
+    found: Option<&[Touched]>,
+) -> String {
     let mut label = format!(
         "{} heatmap, bytes {} to {}, ops {} to {}",
         layout.track.label(),
@@ -237,7 +248,9 @@ fn accessible(document: &Document, layout: &TrackLayout, scale: &Scale, under: O
         units::count(scale.ops.start as u64),
         units::count(scale.ops.end as u64),
     );
-    if under.is_some() && let Some(touched) = found.and_then(|f| f.first()) {
+    if under.is_some()
+        && let Some(touched) = found.and_then(|f| f.first())
+    {
         label.push_str(&format!(", under the cursor {}", describe::title(document, item(touched))));
     }
     label
@@ -272,10 +285,19 @@ fn bands(ui: &Ui, state: &AppState, document: &Document, layout: &TrackLayout, s
         if right <= left {
             return;
         }
-        let area = Rect::from_min_max(Pos2::new(left, top + 1.0), Pos2::new((right - 0.5).max(left + 0.5), top + BAND_POINTS - 1.0));
+        let area = Rect::from_min_max(
+            Pos2::new(left, top + 1.0),
+            Pos2::new((right - 0.5).max(left + 0.5), top + BAND_POINTS - 1.0),
+        );
         painter.rect_filled(area, 0.0, fill);
         if right - left > LABEL_POINTS {
-            ui.painter_at(area).text(area.left_center() + Vec2::new(2.0, 0.0), Align2::LEFT_CENTER, text, FontId::proportional(9.5), ink);
+            ui.painter_at(area).text(
+                area.left_center() + Vec2::new(2.0, 0.0),
+                Align2::LEFT_CENTER,
+                text,
+                FontId::proportional(9.5),
+                ink,
+            );
         }
     };
     if layout.track == Track::Buffer && layout.order == Order::File {
@@ -338,7 +360,13 @@ fn pass_lines(ui: &Ui, trace: &Trace, scale: &Scale, left: f32) {
         }
         if y - last_label > 11.0 && y < scale.rect.bottom() - 9.0 {
             let color = theme::phase(pass.phase);
-            painter.text(Pos2::new(left + 2.0, y), Align2::LEFT_TOP, format!("pass {k}"), FontId::proportional(9.5), color);
+            painter.text(
+                Pos2::new(left + 2.0, y),
+                Align2::LEFT_TOP,
+                format!("pass {k}"),
+                FontId::proportional(9.5),
+                color,
+            );
             last_label = y;
         }
     }
@@ -353,7 +381,10 @@ fn outlines(ui: &Ui, state: &AppState, scale: &Scale, track: Track) {
     };
     if let Some(ops) = state.links.ops {
         for y in [scale.y(f64::from(ops[0])), scale.y(f64::from(ops[1]))] {
-            painter.line_segment([Pos2::new(scale.rect.left(), y), Pos2::new(scale.rect.right(), y)], (1.0, theme::SELECTED.gamma_multiply(0.5)));
+            painter.line_segment(
+                [Pos2::new(scale.rect.left(), y), Pos2::new(scale.rect.right(), y)],
+                (1.0, theme::SELECTED.gamma_multiply(0.5)),
+            );
         }
     }
     for range in state.links.bytes[track as usize].iter().take(MOST_OUTLINES) {
@@ -375,6 +406,7 @@ fn minimap(ui: &Ui, state: &AppState, scale: &Scale, bytes: u64, area: Rect) {
     let extent = (bytes as f64).max(1.0);
     let at = |byte: f64| area.left() + (byte / extent).clamp(0.0, 1.0) as f32 * area.width();
     let left = at(scale.bytes.start).min(area.right() - 3.0);
-    let seen = Rect::from_min_max(Pos2::new(left, area.top()), Pos2::new(at(scale.bytes.end).max(left + 3.0), area.bottom()));
+    let seen =
+        Rect::from_min_max(Pos2::new(left, area.top()), Pos2::new(at(scale.bytes.end).max(left + 3.0), area.bottom()));
     painter.rect_filled(seen, 2.0, ui.visuals().text_color().gamma_multiply(0.6));
 }

@@ -1,11 +1,11 @@
 //! Whatever the bytes are, readers come back: with an error, or with what can be read and its faults.
 
-use super::gguf_writer::small_model;
+use crate::sources::gguf::small_model;
 use proptest::prelude::*;
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
-use tensorscope::trace::raw::{Fault, RawGraph, RawModel};
 use tensorscope::formats::{buffers, dot, gguf, graph_json, memory_map};
+use tensorscope::trace::raw::{Fault, RawGraph, RawModel};
 
 /// A reader with a sample of what it reads. It gives back what must hold of a good reading, as a truth.
 struct Case {

@@ -1,7 +1,7 @@
 //! GGUF headers.
 
-use super::gguf_writer::{Writer, push_text, small_model};
 use super::{counted, fault, real_file};
+use crate::sources::gguf::{Writer, push_text, small_model};
 use std::path::Path;
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::gguf::{GgufHeader, GgufValue, read_header, to_model};

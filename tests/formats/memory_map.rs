@@ -103,7 +103,6 @@ fn faults_of_old_maps_are_counted() {
             ("memory_map_count_differs", 1),
             ("memory_map_overlap", 2),
             ("memory_map_range_overflows", 1),
-            ("memory_map_relative_offsets", 1),
             ("memory_map_size_differs", 2),
         ]
     );

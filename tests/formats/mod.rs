@@ -1,13 +1,14 @@
 //! Readers against files built here, real files, and damaged ones.
 
-mod buffers;
+pub mod buffers;
 mod damage;
 mod dot;
 mod gguf;
-mod gguf_writer;
 mod graph_json;
 mod mapped;
 mod memory_map;
+mod open;
+mod tensor_trace;
 
 use std::path::{Path, PathBuf};
 use tensorscope::trace::raw::Fault;

@@ -1,15 +1,14 @@
 //! A native folder -> a run whose long columns stay in the mapped files.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use arrow_array::Array;
+use serde::Deserialize;
 
 use super::schema::Table;
 use super::table::Rows;
 use super::{FORMAT_VERSION, RUN_FILE, RunFile};
-use crate::formats::error::ReadError;
-use crate::formats::mapped::MappedFile;
+use crate::formats::error::{ReadError, json_byte, json_message};
 use crate::formats::progress::Progress;
 use crate::trace::{
     Accesses, Buffer, Graph, GraphEdge, GraphNode, NodeType, Ops, Pass, Phase, Ranges, Tensor, Trace, Track,
@@ -48,8 +47,8 @@ pub fn read(folder: &Path, progress: &Progress) -> Result<Trace, ReadError> {
         expert: range_rows.maybe_u32("expert")?,
     };
     if let Some(row) = ranges.tensor.iter().position(|&t| t as usize >= tensors.len()) {
-        let found = format!("tensor {} of {} in row {row}", ranges.tensor[row], tensors.len());
-        return Err(ReadError::unusable(range_rows.file().path(), found, HINT));
+        let expected = format!("one of {} tensors", tensors.len());
+        return Err(range_rows.wrong("tensor", row, &expected, ranges.tensor[row].to_string()));
     }
     let access_rows = rows(Table::Accesses)?;
     let accesses =
@@ -57,7 +56,7 @@ pub fn read(folder: &Path, progress: &Progress) -> Result<Trace, ReadError> {
     let pass_rows = rows(Table::Passes)?;
     let passes = passes(&pass_rows)?;
     let graphs = graphs(&rows(Table::Nodes)?, &rows(Table::Edges)?)?;
-    check_passes(&passes, ops.start_ns.len(), graphs.len(), pass_rows.file())?;
+    check_passes(&passes, ops.start_ns.len(), graphs.len(), &pass_rows)?;
     let buffers = buffers(&rows(Table::Buffers)?)?;
     for file in &files {
         file.check()?;
@@ -73,18 +72,22 @@ fn original(source: &str) -> &str {
 }
 
 fn read_run_file(path: &Path) -> Result<RunFile, ReadError> {
-    let bytes = std::fs::read(path).map_err(|e| ReadError::io(path, e))?;
-    let json: serde_json::Value = serde_json::from_slice(&bytes)
-        .map_err(|e| ReadError::json(path, &bytes, "the description of a run in JSON", &e))?;
-    match json.get("format_version").and_then(serde_json::Value::as_u64) {
-        Some(version) if version == u64::from(FORMAT_VERSION) => {}
-        Some(version) => {
-            let found = format!("it has format version {version}, this tensorscope reads {FORMAT_VERSION}");
-            return Err(ReadError::unusable(path, found, "use the tensorscope that wrote it, or a newer one"));
-        }
-        None => return Err(ReadError::unusable(path, "it has no format_version", HINT)),
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
     }
-    serde_json::from_value(json).map_err(|e| ReadError::unusable(path, e.to_string(), HINT))
+    let bytes = std::fs::read(path).map_err(|e| ReadError::io(path, e))?;
+    let wrong = |expected: &str, error: &serde_json::Error| {
+        ReadError::malformed(path, json_byte(&bytes, error), expected, json_message(error), HINT)
+    };
+    // The version first: what else is in the file depends on it.
+    let Version { format_version } =
+        serde_json::from_slice(&bytes).map_err(|e| wrong("a run's format_version in JSON", &e))?;
+    if format_version != FORMAT_VERSION {
+        let found = format!("it has format version {format_version}, this tensorscope reads {FORMAT_VERSION}");
+        return Err(ReadError::unusable(path, found, "use the tensorscope that wrote it, or convert the run again"));
+    }
+    serde_json::from_slice(&bytes).map_err(|e| wrong("the description of a run in JSON", &e))
 }
 
 fn tensors(rows: &Rows) -> Result<Vec<Tensor>, ReadError> {
@@ -94,9 +97,8 @@ fn tensors(rows: &Rows) -> Result<Vec<Tensor>, ReadError> {
     let category = rows.text("category")?;
     let row = |(i, shape): (usize, Vec<u64>)| {
         let track_of = |label: &str| Track::ALL.into_iter().find(|t| t.label() == label);
-        let track = track_of(track.value(i)).ok_or_else(|| {
-            ReadError::unusable(rows.file().path(), format!("track `{}` in row {i}", track.value(i)), HINT)
-        })?;
+        let track = track_of(track.value(i))
+            .ok_or_else(|| rows.wrong("track", i, "DISK or BUFFER", format!("`{}`", track.value(i))))?;
         Ok(Tensor {
             name: name.value(i).to_owned(),
             dtype: dtype.is_valid(i).then(|| dtype.value(i).to_owned()),
@@ -122,9 +124,8 @@ fn passes(rows: &Rows) -> Result<Vec<Pass>, ReadError> {
     let lists = rows.u32_lists("positions")?.into_iter().zip(rows.i32_lists("token_ids")?);
     let row = |(i, (positions, token_ids))| {
         let phase_of = |label: &str| Phase::ALL.into_iter().find(|p| p.label() == label);
-        let phase = phase_of(phase.value(i)).ok_or_else(|| {
-            ReadError::unusable(rows.file().path(), format!("phase `{}` in row {i}", phase.value(i)), HINT)
-        })?;
+        let phase = phase_of(phase.value(i))
+            .ok_or_else(|| rows.wrong("phase", i, "prompt, generate or warmup", format!("`{}`", phase.value(i))))?;
         Ok(Pass {
             phase,
             first_op: first_op[i],
@@ -145,16 +146,20 @@ fn passes(rows: &Rows) -> Result<Vec<Pass>, ReadError> {
 }
 
 /// Passes must tile the ops, in order.
-fn check_passes(passes: &[Pass], ops: usize, graphs: usize, file: &Arc<MappedFile>) -> Result<(), ReadError> {
+fn check_passes(passes: &[Pass], ops: usize, graphs: usize, rows: &Rows) -> Result<(), ReadError> {
     let mut next = 0_u64;
     for (k, pass) in passes.iter().enumerate() {
-        if u64::from(pass.first_op) != next || pass.graph.is_some_and(|g| g as usize >= graphs) {
-            return Err(ReadError::unusable(file.path(), format!("pass {k} does not follow the one before"), HINT));
+        if u64::from(pass.first_op) != next {
+            return Err(rows.wrong("first_op", k, &format!("op {next}"), pass.first_op.to_string()));
+        }
+        if let Some(graph) = pass.graph.filter(|&g| g as usize >= graphs) {
+            return Err(rows.wrong("graph", k, &format!("one of {graphs} graphs"), graph.to_string()));
         }
         next += u64::from(pass.ops);
     }
     if next != ops as u64 {
-        return Err(ReadError::unusable(file.path(), format!("the passes hold {next} ops, the run has {ops}"), HINT));
+        let last = passes.len().saturating_sub(1);
+        return Err(rows.wrong("ops", last, &format!("{ops} ops in all"), next.to_string()));
     }
     Ok(())
 }
@@ -169,9 +174,8 @@ fn graphs(nodes: &Rows, edges: &Rows) -> Result<Vec<Graph>, ReadError> {
         if graph[i] as usize == graphs.len() {
             graphs.push(Graph::default());
         }
-        let wrong = |found: String| ReadError::unusable(nodes.file().path(), found, HINT);
         let Some(target) = graphs.get_mut(graph[i] as usize) else {
-            return Err(wrong(format!("graph {} in row {i}", graph[i])));
+            return Err(nodes.wrong("graph", i, "the same graph or the next", graph[i].to_string()));
         };
         target.nodes.push(GraphNode {
             id: id.value(i).to_owned(),
@@ -182,7 +186,7 @@ fn graphs(nodes: &Rows, edges: &Rows) -> Result<Vec<Graph>, ReadError> {
             dtype: dtype.is_valid(i).then(|| dtype.value(i).to_owned()),
             layer: layer.get(i),
             node_type: NodeType::from_label(node_type.value(i))
-                .ok_or_else(|| wrong(format!("node type `{}` in row {i}", node_type.value(i))))?,
+                .ok_or_else(|| nodes.wrong("node_type", i, "a type of node", format!("`{}`", node_type.value(i))))?,
             leaf: leaf[i] != 0,
         });
     }
@@ -194,8 +198,8 @@ fn graphs(nodes: &Rows, edges: &Rows) -> Result<Vec<Graph>, ReadError> {
         match graphs.get_mut(graph[i] as usize).filter(fits) {
             Some(graph) => graph.edges.push(edge),
             None => {
-                let found = format!("an edge between nodes that graph {} does not have, in row {i}", graph[i]);
-                return Err(ReadError::unusable(edges.file().path(), found, HINT));
+                let found = format!("{} -> {} in graph {}", source[i], target[i], graph[i]);
+                return Err(edges.wrong("source", i, "an edge between nodes of a graph", found));
             }
         }
     }

@@ -44,6 +44,27 @@ impl Rows {
         &self.file
     }
 
+    /// The error for what cannot be in row `row` of a column.
+    pub fn wrong(&self, name: &str, row: usize, expected: &str, found: String) -> ReadError {
+        let byte = self.byte_of(name, row).unwrap_or(0);
+        ReadError::malformed(self.file.path(), byte, format!("{expected} in row {row} of `{name}`"), found, HINT)
+    }
+
+    /// Where a value of a number or text column stands in the file, if its column is borrowed from there.
+    fn byte_of(&self, name: &str, row: usize) -> Option<u64> {
+        let data = self.batch.column_by_name(name)?.to_data();
+        let (buffer, skipped_bytes) = match data.data_type() {
+            DataType::Utf8 => {
+                let offsets = data.buffers().first()?.typed_data::<i32>();
+                (data.buffers().get(1)?, usize::try_from(*offsets.get(data.offset() + row)?).ok()?)
+            }
+            other => (data.buffers().first()?, (data.offset() + row) * other.primitive_width()?),
+        };
+        let file = self.file.bytes();
+        let at = (buffer.as_ptr() as usize).checked_sub(file.as_ptr() as usize)?.checked_add(skipped_bytes)?;
+        (at < file.len()).then_some(at as u64)
+    }
+
     fn column(&self, name: &str) -> Result<&dyn Array, ReadError> {
         self.batch
             .column_by_name(name)

@@ -28,8 +28,10 @@ pub enum WriteError {
 
 /// Writes `trace` as the folder `path`, which must not exist.
 pub fn write(trace: &Trace, path: &Path) -> Result<(), WriteError> {
+    // Without a slash at the end, behind which the temporary name would be one inside of it.
+    let path = &path.components().collect::<PathBuf>();
     if path.symlink_metadata().is_ok() {
-        return Err(WriteError::Exists(path.to_owned()));
+        return Err(WriteError::Exists(path.clone()));
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(format!(".partial-{}", std::process::id()));

@@ -24,6 +24,9 @@ pub use record::{Layout, detect};
 
 const HINT: &str =
     "a tensor_trace.bin holds records of 1024, 256 or 128 bytes; check that the file is one and is complete";
+/// What 256-byte records leave of names; one byte of each field is its NUL.
+pub(super) const NARROW_NAMES: NameLimits =
+    NameLimits { operand_bytes: NARROW.name_bytes - 1, destination_bytes: NARROW.destination_bytes - 1 };
 /// Records that one task reads.
 const CHUNK_RECORDS: usize = 16 * 1024;
 
@@ -183,8 +186,7 @@ fn decode_distinct(distinct: &Distinct<'_>, path: &Path, builder: &mut Builder) 
     let readable = || decoded.iter().filter_map(|d| d.as_ref().ok());
     let names = OpNames::choose(layout, readable());
     if layout == Layout::Narrow {
-        // One byte of each field is its NUL.
-        let limits = NameLimits { operand_bytes: NARROW.name_bytes - 1, destination_bytes: NARROW.destination_bytes - 1 };
+        let limits = NARROW_NAMES;
         let cut = |d: &Decoded<'_>| {
             let operands = d.sources.iter().filter(|s| s.0.len() == limits.operand_bytes).count();
             operands as u64 + u64::from(d.destination.len() == limits.destination_bytes)
@@ -295,7 +297,8 @@ fn report_end(rest: &[u8], at: usize, layout: Layout, path: &Path, builder: &mut
         return;
     }
     // The recorder's file is zero behind what it wrote.
-    let written_on = rest.iter().take(size).any(|&b| b != 0) || rest.get(size..).is_some_and(|next| stamp_ns(next) != 0);
+    let written_on =
+        rest.iter().take(size).any(|&b| b != 0) || rest.get(size..).is_some_and(|next| stamp_ns(next) != 0);
     builder.health.report(
         "stamp_zero_inside",
         Severity::Warning,

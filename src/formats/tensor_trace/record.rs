@@ -89,16 +89,14 @@ impl Layout {
                 (named, clear(18..24) && clear(56..64))
             }
             Self::Wide | Self::Narrow => {
-                let named = decode(self, record).is_ok_and(|d| {
-                    !d.destination.is_empty() && d.sources.iter().all(|(name, ..)| !name.is_empty())
-                });
+                let named = decode(self, record)
+                    .is_ok_and(|d| !d.destination.is_empty() && d.sources.iter().all(|(name, ..)| !name.is_empty()));
                 (named, clear(19..24) && (self == Self::Narrow || clear(EXPERT_COUNT + 1..1024)))
             }
         };
-        match stamp_ns(record) {
-            0 => 0,
-            _ if !named => 0,
-            _ => 2 + u32::from(padded) + u32::from(CODES.contains(&record[16])),
+        match named && padded && stamp_ns(record) != 0 {
+            true => 3 + u32::from(CODES.contains(&record[16])),
+            false => 0,
         }
     }
 }
