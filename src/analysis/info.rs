@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::trace::{HealthEntry, NodeType, Phase, Trace, Track};
+use crate::trace::{Graph, HealthEntry, NodeType, Phase, Trace, Track};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Info {
@@ -94,7 +94,7 @@ impl Info {
     pub fn of(trace: &Trace) -> Self {
         let model = &trace.meta.model;
         let file_bytes = model.file_bytes();
-        let layers = model.layers.or_else(|| trace.graphs.iter().map(|g| g.layers()).max().filter(|&l| l > 0));
+        let layers = model.layers.or_else(|| trace.graphs.iter().map(Graph::layers).max().filter(|&l| l > 0));
         // What was written but never located is no tensor: it has no home.
         let placed =
             |track: Track| trace.tensors.iter().filter(|t| t.track == track && t.home.is_some()).count() as u64;

@@ -212,10 +212,10 @@ impl HeatmapView {
             let heat = cx.state.heat.clone();
             choice(ui, "measure", heat.measure, &MEASURES, |measure| cx.act(Action::SetMeasure { measure }));
             choice(ui, "aggregate", heat.aggregate, &AGGREGATES, |aggregate| {
-                cx.act(Action::SetAggregate { aggregate })
+                cx.act(Action::SetAggregate { aggregate });
             });
             choice(ui, "direction", heat.direction, &DIRECTIONS, |direction| {
-                cx.act(Action::SetDirection { direction })
+                cx.act(Action::SetDirection { direction });
             });
             choice(ui, "order", heat.order, &ORDERS, |order| cx.act(Action::SetOrder { order }));
             choice(ui, "palette", heat.palette, &PALETTES, |palette| cx.act(Action::SetPalette { palette }));
