@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what tensorscope needs beside a Rust toolchain, and nothing that is already there: a software Vulkan driver
-# and the libraries that the window opens at run time. With --tests also Xvfb for the window test, and the
+# and the libraries that the window opens at run time. With --tests also Xvfb and xdotool for the window test, and the
 # formatter and linter of the toolchain. Runs apt as root or through sudo; where it may do neither it names the packages
 # and stops. TENSORSCOPE_SKIP_INSTALL=1 goes on without them.
 set -euo pipefail
@@ -15,7 +15,7 @@ components=()
 for argument in "$@"; do
   case $argument in
     --tests)
-      packages+=(xvfb)
+      packages+=(xvfb xdotool)
       components+=(fmt clippy)
       ;;
     *)

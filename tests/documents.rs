@@ -143,6 +143,12 @@ fn the_native_format_is_described_column_by_column() {
         }
     }
     let guide = text("docs/native-format.md");
+    let run: serde_json::Value =
+        serde_json::from_str(&text("fixtures/smollm2-135m.tscope/run.json")).expect("run.json is JSON");
+    let section = guide.split("\n## ").find(|section| section.starts_with("run.json")).expect("a section");
+    let described: BTreeSet<&str> = rows(section).into_iter().map(|(field, _)| field).collect();
+    let written: BTreeSet<&str> = run.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert_eq!(described, written, "run.json");
     let tables = files("fixtures/smollm2-135m.tscope", "arrow");
     assert_eq!(tables.len(), 8);
     for table in tables {

@@ -12,3 +12,12 @@ fn every_shader_validates_with_default_capabilities() {
             .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(source)));
     }
 }
+
+#[test]
+fn no_two_modules_have_one_name() {
+    let mut names: Vec<&str> = shaders::ALL.iter().map(|(name, _)| *name).collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}

@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::heat_data::{FEW_ACCESSES, HeavyOp, Piece};
 use super::heat_kernels::{Kernel, Params, Recording, Scratch, Variant};
-use super::heat_plan::{Columns, Plan, Rows, SCRATCH_WORDS};
+use super::heat_plan::{Columns, MOST_STEPS, Plan, Rows, SCRATCH_WORDS};
 
 /// Columns that maxima are computed of at once: what the workgroup memory of heat_settle.wgsl holds.
 pub const MAX_TILE_WIDTH: u32 = 1024;
@@ -27,7 +27,7 @@ impl Plan<'_> {
         }
         let heavy = self.heavy_ops();
         for columns in self.columns(tile_width) {
-            for batch in heavy.chunks((HEAVY_CELLS / tile_width) as usize) {
+            for batch in heavy.chunks(MOST_STEPS.min((HEAVY_CELLS / tile_width) as usize)) {
                 self.record_heavy(gpu, work, &columns, batch, cells);
             }
         }

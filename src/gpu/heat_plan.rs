@@ -22,6 +22,9 @@ const LONGEST_BLOCK_OPS: u32 = 1024;
 pub const SHORTEST_BLOCK_OPS: u32 = 256;
 /// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
 const OWNERS: u64 = 256;
+/// Steps that the loops of one invocation may take together: lavapipe ends them all after 65,535, without a word
+/// (LP_MAX_TGSI_LOOP_ITERATIONS in Mesa's lp_limits.h).
+pub(super) const MOST_STEPS: usize = 60_000;
 /// Invocations of a workgroup that owns counters: what a CPU does at once.
 pub const OWNED_LANES: u32 = 8;
 
@@ -149,8 +152,12 @@ impl<'a> Plan<'a> {
         for rows in self.rows(SCRATCH_WORDS / words_per_row) {
             let counters = u64::from(rows.count) * ranges;
             let marks = self.data.accesses_around(&rows.ops).len() as u64;
+            let owners = match counting {
+                Counting::Atomic => None,
+                Counting::Owned => self.owners_of_row(&rows),
+            };
             let counts = (countable && marks * COUNTERS_PER_MARK >= counters)
-                .then(|| self.record_counting(work, counting, &rows, tile_width));
+                .then(|| self.record_counting(work, owners, &rows, tile_width));
             for columns in self.columns(tile_width) {
                 let params = self.params_of(&rows, &columns);
                 let words = u64::from(rows.count) * u64::from(columns.width);
@@ -158,11 +165,11 @@ impl<'a> Plan<'a> {
                 work.clear(&edges, words);
                 let marks = [self.places(), &edges, cells];
                 match &counts {
-                    Some((counts, parts)) => {
-                        let params = Params { pieces: *parts, ..params };
-                        let (kernel, size) = match counting {
-                            Counting::Atomic => (Kernel::Spread, [params.ranges.div_ceil(256), rows.count]),
-                            Counting::Owned => (Kernel::SpreadOwned, [rows.count.div_ceil(OWNED_LANES), 1]),
+                    Some(counts) => {
+                        let params = Params { pieces: owners.unwrap_or(1), ..params };
+                        let (kernel, size) = match owners {
+                            None => (Kernel::Spread, [params.ranges.div_ceil(256), rows.count]),
+                            Some(_) => (Kernel::SpreadOwned, [rows.count.div_ceil(OWNED_LANES), 1]),
                         };
                         work.dispatch(self.variant(kernel), &params, &[counts], &marks, size);
                     }
@@ -176,42 +183,52 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Counts the accesses of `rows` per range; also says into how many parts of a row.
+    /// Invocations to divide each of `rows` among, each with counters of its own; `None` where one of them would have
+    /// more to do than `MOST_STEPS`.
+    fn owners_of_row(&self, rows: &Rows) -> Option<u32> {
+        let row_ops = 1_u64 << self.params.ky;
+        let ranges = u64::from(self.params.ranges);
+        // One invocation adds up the counters of all owners of its row.
+        let added_up = (MOST_STEPS as u64 / ranges).checked_sub(1).filter(|&owners| owners > 0)?;
+        let counters = u64::from(rows.count) * ranges;
+        let owners = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops).min(added_up);
+        let share = row_ops.div_ceil(owners) as usize;
+        let fits = rows.ops.clone().step_by(row_ops as usize).all(|row| {
+            let row_end = rows.ops.end.min(row.saturating_add(row_ops as usize));
+            (row..row_end).step_by(share).all(|begin| {
+                let part = begin..row_end.min(begin + share);
+                part.len() + self.data.accesses_around(&part).len() <= MOST_STEPS
+            })
+        });
+        fits.then_some(owners as u32)
+    }
+
+    /// Counts the accesses of `rows` per range: for each of `owners` invocations of a row apart, or for all together.
     fn record_counting(
         &self,
         work: &mut Recording<'_>,
-        counting: Counting,
+        owners: Option<u32>,
         rows: &Rows,
         tile_width: u32,
-    ) -> (wgpu::Buffer, u32) {
-        let counters = u64::from(rows.count) * u64::from(self.params.ranges);
-        let parts = match counting {
-            Counting::Atomic => 1,
-            Counting::Owned => {
-                let row_ops = 1 << self.params.ky;
-                (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops) as u32
-            }
-        };
-        let words = counters * u64::from(parts);
+    ) -> wgpu::Buffer {
+        let parts = owners.unwrap_or(1);
+        let words = u64::from(rows.count) * u64::from(self.params.ranges) * u64::from(parts);
         let counts = work.scratch(Scratch::Counts, words);
         work.clear(&counts, words);
         let params = Params { pieces: parts, ..self.params_of(rows, &Columns { first: 0, width: tile_width }) };
-        match counting {
-            Counting::Atomic => {
-                let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
-                self.record_walk(work, [Kernel::CountSlices, Kernel::CountOps], &params, &pieces, &[&counts]);
-            }
-            Counting::Owned => {
-                // No watchdog waits for a CPU, and long pieces keep all owners busy.
-                let variant = Variant { phased: !self.all_phases, ..self.variant(Kernel::CountOwned) };
-                for piece in self.data.pieces(rows.ops.clone(), u32::MAX) {
-                    let params = self.params_of_piece(&params, &piece);
-                    let groups = (rows.count * parts).div_ceil(OWNED_LANES);
-                    work.dispatch_linear(variant, &params, &self.columns_of(&piece), &[&counts], groups);
-                }
-            }
+        if owners.is_none() {
+            let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
+            self.record_walk(work, [Kernel::CountSlices, Kernel::CountOps], &params, &pieces, &[&counts]);
+            return counts;
         }
-        (counts, parts)
+        // No watchdog waits for a CPU, and long pieces keep all owners busy.
+        let variant = Variant { phased: !self.all_phases, ..self.variant(Kernel::CountOwned) };
+        for piece in self.data.pieces(rows.ops.clone(), u32::MAX) {
+            let params = self.params_of_piece(&params, &piece);
+            let groups = (rows.count * parts).div_ceil(OWNED_LANES);
+            work.dispatch_linear(variant, &params, &self.columns_of(&piece), &[&counts], groups);
+        }
+        counts
     }
 
     /// Visits all accesses of `pieces`: by slices where a block of ops is a slice of one row, else op by op.

@@ -89,6 +89,35 @@ fn chunks_and_dispatches_do_not_change_a_grid() {
     }
 }
 
+/// Software adapters end the loops of an invocation after some 65,000 steps without a word.
+#[test]
+fn no_invocation_has_more_to_do_than_software_adapters_allow() {
+    let crowded = Run {
+        access_range: (0..100_000).map(|access| access % 3).collect(),
+        access_flags: vec![0; 100_000],
+        op_first_access: vec![0],
+        op_pass: vec![0],
+        pass_phase: vec![0],
+        range_tensor: vec![0; 3],
+        range_offset: vec![0, 10, 20],
+        range_length: vec![10; 3],
+        tensor_base: vec![0],
+        tensor_bytes: vec![30],
+    };
+    let scattered = Run::random(9, 3000, 2500, 30);
+    for (run, kx, ky) in [(&crowded, 3, 0), (&scattered, 24, 10), (&scattered, 24, 9)] {
+        let data = HeatData::upload(&engine().gpu, &run.columns()).expect("upload");
+        let x0 = run.tensor_base.iter().copied().min().expect("tensors") >> kx;
+        for (measure, phases) in [(Measure::Accesses, u32::MAX), (Measure::Bytes, u32::MAX), (Measure::Accesses, 0b1)] {
+            let (aggregate, direction) = (Aggregate::Sum, Direction::Both);
+            let query = HeatQuery { measure, aggregate, direction, phases, kx, ky, x0, y0: 0, width: 300, height: 8 };
+            let expected = cpu::bin(&run.columns(), &query).expect("good columns");
+            assert!(expected.values.iter().any(|&value| value > 0));
+            assert!(on_gpu(&data, &query) == expected, "{query:?}");
+        }
+    }
+}
+
 #[test]
 fn grids_wider_than_a_tile_and_higher_than_a_batch_are_whole() {
     let run = Run::random(5, 4000, 3000, 20);
