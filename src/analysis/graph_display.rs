@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(categories, [Category::Input, Category::Layer, Category::Layer, Category::Shared]);
         assert_eq!(display.edges.iter().filter(|e| e.cross_layer).count(), 1);
         let layout = display.layout_graph(&graph);
-        assert_eq!(layout.order, [2, 3, 4, 4]);
+        assert_eq!(layout.order, [2, 3, 4, 2], "a leaf goes with the first that reads it");
     }
 }

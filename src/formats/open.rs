@@ -136,8 +136,8 @@ impl Reader<'_> {
             || failures[0].to_string(),
         );
         builder.meta.source = parts.join(", ");
-        "ns, CLOCK_MONOTONIC of the recording machine".clone_into(&mut builder.meta.clock);
-        "start of every op".clone_into(&mut builder.meta.mode);
+        builder.meta.clock = String::from("ns, CLOCK_MONOTONIC of the recording machine");
+        builder.meta.mode = String::from("start of every op");
         builder.meta.type_names = data_types::names().map(str::to_owned).collect();
         let built = builder.build(self.progress.cancel_flag());
         mapped.iter().try_for_each(|file| file.check())?;
