@@ -108,9 +108,14 @@ impl DisplayGraph {
             None if is_leaf(n) => LEAF_RADIUS,
             None => OP_RADIUS,
         };
+        // What a layer reads and feeds stands before and behind it, in one block with it.
+        let layer = |n: &DisplayNode| match n.category {
+            Some(_) => 0,
+            None => graph.nodes[n.node as usize].layer.unwrap_or(NO_LAYER),
+        };
         LayoutGraph {
             edges: self.edges.iter().map(|e| [e.source, e.target]).collect(),
-            layer: self.nodes.iter().map(|n| graph.nodes[n.node as usize].layer.unwrap_or(NO_LAYER)).collect(),
+            layer: self.nodes.iter().map(layer).collect(),
             order,
             leaf: self.nodes.iter().map(is_leaf).collect(),
             radius: self.nodes.iter().map(radius).collect(),

@@ -412,7 +412,7 @@ impl GraphView {
         }
     }
 
-    /// Names beside nodes: of what is selected first, then in execution order, as many as fit.
+    /// Names beside nodes: of what is selected first, then spread over the graph, as many as fit.
     fn labels(&self, ui: &Ui, state: &AppState, graph: &Graph, rect: Rect) {
         let Some(shown) = &self.shown else { return };
         let camera = state.graph.camera.now();
@@ -421,7 +421,12 @@ impl GraphView {
         let mut order: Vec<usize> = (0..shown.display.nodes.len()).collect();
         order.sort_by_key(|&i| {
             let node = &shown.display.nodes[i];
-            (!is_selected(node.node), node.folded.is_none(), graph.nodes[node.node as usize].leaf, i)
+            (
+                !is_selected(node.node),
+                node.folded.is_none(),
+                graph.nodes[node.node as usize].leaf,
+                (i as u32).reverse_bits(),
+            )
         });
         let selected_count = state.links.nodes.len();
         let painter = ui.painter_at(rect);

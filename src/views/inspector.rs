@@ -15,7 +15,11 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
         None => run(ui, &document),
         Some(item) => {
-            ui.label(RichText::new(describe::title(&document, item).trim()).strong().color(theme::SELECTED));
+            ui.label(
+                RichText::new(describe::title(&document, item).trim())
+                    .strong()
+                    .color(theme::selected_text(cx.state.theme)),
+            );
             match item {
                 Item::Tensor(tensor) => tensor_lines(ui, cx, &document, tensor),
                 Item::Expert { tensor, .. } => {

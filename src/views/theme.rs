@@ -11,6 +11,14 @@ const GREEN: Color32 = Color32::from_rgb(0x1E, 0xA8, 0x7E);
 const ORANGE: Color32 = Color32::from_rgb(0xE6, 0x9F, 0x00);
 const PURPLE: Color32 = Color32::from_rgb(0xC8, 0x78, 0xB0);
 const GREY: Color32 = Color32::from_rgb(0x7C, 0x86, 0x94);
+/// Words about what is selected, readable on the theme's ground.
+pub fn selected_text(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => SELECTED,
+        Theme::Light => Color32::from_rgb(0x8A, 0x5A, 0x00),
+    }
+}
+
 /// What is selected, and what the cursor is on.
 pub const SELECTED: Color32 = Color32::from_rgb(0xFF, 0xD2, 0x3F);
 pub const HOVERED: Color32 = Color32::from_rgb(0xF4, 0xF7, 0xFB);
