@@ -76,6 +76,11 @@ impl Builder {
         index
     }
 
+    /// Makes room for `rows` more ops, which are there already: never a count that a file gives.
+    pub fn reserve_rows(&mut self, rows: usize) {
+        self.rows.reserve(rows);
+    }
+
     pub fn push_rows(&mut self, rows: impl IntoIterator<Item = OpRow>) {
         self.rows.extend(rows);
     }
