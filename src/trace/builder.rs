@@ -42,6 +42,9 @@ pub struct NameLimits {
     pub destination_bytes: usize,
 }
 
+/// Hash of a pass's shapes, and its graph: passes that have both in common are mostly the same.
+type ClassKey = (u64, Option<u32>);
+
 /// Collects what readers find, in any order but that of the ops.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -144,7 +147,7 @@ impl Builder {
         let mut resolver = Resolver::new(words, places, model.as_ref().and_then(|m| m.experts_used));
         let mut classes: Vec<ResolvedPass> = Vec::new();
         let mut class_of: Vec<u32> = Vec::with_capacity(spans.len());
-        let mut class_index: HashMap<(u64, Option<u32>), Vec<(u32, Range<usize>)>> = HashMap::new();
+        let mut class_index: HashMap<ClassKey, Vec<(u32, Range<usize>)>> = HashMap::new();
         for (k, span) in spans.iter().enumerate() {
             if cancel.load(Ordering::Relaxed) {
                 return Err(BuildError::Cancelled);
