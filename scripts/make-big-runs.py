@@ -46,7 +46,7 @@ def repeat_records(source, target, count):
 
 
 def repeat_tokens(source, folder, passes):
-    """Token files of two passes each, compact as the real ones are not: 77 MB for 100 passes as they stand."""
+    """Token files of two passes each: 77 MB for 100 passes."""
     text = (source / "traces/token-00000.json").read_text()
     (folder / "traces").mkdir(parents=True, exist_ok=True)
     (folder / "graphs").mkdir(exist_ok=True)

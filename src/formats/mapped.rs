@@ -70,6 +70,29 @@ impl MappedFile {
         self.content.as_ref().map_or(&[], |content| &content.map)
     }
 
+    /// Copies the bytes from `at` on into all of `target`.
+    ///
+    /// # Errors
+    /// `Shrunk` when they are not there any more, `Io` when they cannot be read.
+    pub fn read_at(&self, at: usize, target: &mut [u8]) -> Result<(), ReadError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::FileExt;
+            self.file.read_exact_at(target, at as u64).map_err(|source| match source.kind() {
+                std::io::ErrorKind::UnexpectedEof => ReadError::Shrunk { path: self.path.clone() },
+                _ => ReadError::io(&self.path, source),
+            })
+        }
+        #[cfg(not(unix))]
+        {
+            let end = at.checked_add(target.len());
+            let there = end.and_then(|end| self.bytes().get(at..end));
+            let there = there.ok_or_else(|| ReadError::Shrunk { path: self.path.clone() })?;
+            target.copy_from_slice(there);
+            Ok(())
+        }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -152,9 +152,13 @@ impl Reader<'_> {
     fn read_trace(&self, run: &mut Gathered) -> Result<(), ReadError> {
         let Some(path) = &self.files.tensor_trace else { return self.read_token_traces(run) };
         let file = run.map(path)?;
-        let bytes = file.bytes();
-        let bytes = &bytes[..self.first_bytes.unwrap_or(usize::MAX).min(bytes.len())];
-        let layout = tensor_trace::read(bytes, path, &mut run.builder, self.progress)?;
+        let layout = match self.first_bytes {
+            Some(most) => {
+                let first = &file.bytes()[..most.min(file.bytes().len())];
+                tensor_trace::read(first, path, &mut run.builder, self.progress)?
+            }
+            None => tensor_trace::read(&*file, path, &mut run.builder, self.progress)?,
+        };
         run.parts.insert(0, format!("{} ({}-byte records)", file_name(path), layout.bytes()));
         run.builder.health.report(
             "token_files_ignored",

@@ -42,8 +42,8 @@ pub struct NameLimits {
     pub destination_bytes: usize,
 }
 
-/// A class of passes, and the rows of the first of them.
-type ClassSpan = (u32, Range<usize>);
+/// Hash of a pass's shapes, and its graph: passes that have both in common are mostly the same.
+type ClassKey = (u64, Option<u32>);
 
 /// Collects what readers find, in any order but that of the ops.
 #[derive(Debug, Default)]
@@ -77,6 +77,11 @@ impl Builder {
         let (shapes, hasher) = (&self.shapes, &self.hasher);
         self.shape_index.insert_unique(hash, index, |&i| hasher.hash_one(&shapes[i as usize]));
         index
+    }
+
+    /// Makes room for `rows` more ops, which are there already: never a count that a file gives.
+    pub fn reserve_rows(&mut self, rows: usize) {
+        self.rows.reserve(rows);
     }
 
     pub fn push_rows(&mut self, rows: impl IntoIterator<Item = OpRow>) {
@@ -142,7 +147,7 @@ impl Builder {
         let mut resolver = Resolver::new(words, places, model.as_ref().and_then(|m| m.experts_used));
         let mut classes: Vec<ResolvedPass> = Vec::new();
         let mut class_of: Vec<u32> = Vec::with_capacity(spans.len());
-        let mut class_index: HashMap<(u64, Option<u32>), Vec<ClassSpan>> = HashMap::new();
+        let mut class_index: HashMap<ClassKey, Vec<(u32, Range<usize>)>> = HashMap::new();
         for (k, span) in spans.iter().enumerate() {
             if cancel.load(Ordering::Relaxed) {
                 return Err(BuildError::Cancelled);

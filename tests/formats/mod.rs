@@ -10,21 +10,14 @@ mod memory_map;
 mod open;
 mod tensor_trace;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tensorscope::trace::raw::Fault;
 
-/// A file of the shared real data, or `None` (said aloud) where a checkout stands alone.
+/// A file of the shared real data, if it is there.
 fn real_file(name: &str) -> Option<(PathBuf, Vec<u8>)> {
-    let folder = std::env::var_os("TENSORSCOPE_SHARED_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let path = folder.join(name);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some((path, bytes)),
-        Err(error) => {
-            eprintln!("SKIPPED: {} is not there ({error})", path.display());
-            None
-        }
-    }
+    let path = crate::sources::real(name)?;
+    let bytes = std::fs::read(&path).unwrap();
+    Some((path, bytes))
 }
 
 /// Codes and counts, for comparing at a glance.

@@ -186,7 +186,7 @@ fn token_files_that_are_something_else_are_errors_with_their_byte() {
 fn cancelling_ends_a_read() {
     let progress = Progress::default();
     progress.cancel();
-    let read = read(&wide(&ops(2)), Path::new("x"), &mut Builder::default(), &progress);
+    let read = read(wide(&ops(2)).as_slice(), Path::new("x"), &mut Builder::default(), &progress);
     assert!(matches!(read, Err(ReadError::Cancelled)));
     let folder = Folder::new().with("traces/token-00000.json", token_json(0, &ops(2)));
     assert!(matches!(tensorscope::formats::open(folder.path(), &progress), Err(ReadError::Cancelled)));

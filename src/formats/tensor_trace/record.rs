@@ -10,6 +10,9 @@ const HOUR_NS: u64 = 3_600_000_000_000;
 /// Codes above are in no table of ggml; a file may have them, but it is less likely to be one of ours.
 const CODES: Range<u8> = 0..101;
 
+/// ADD_ID and MUL_MAT_ID, in every table of op codes.
+const ROUTED_CODES: [u8; 2] = [3, 30];
+
 /// The record sizes that exist, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -175,8 +178,13 @@ pub(super) fn decode(layout: Layout, record: &[u8]) -> Result<Decoded<'_>, (usiz
     Ok(Decoded { code: record[16], thread, destination, sources, experts })
 }
 
+/// How many ids of experts a wide record lists. Only two ops have any; of the others not even the count is looked at,
+/// as it lies far from all else that is read of a record.
 fn experts_listed(record: &[u8]) -> usize {
-    usize::from(record[EXPERT_COUNT]).min(MAX_EXPERTS)
+    match ROUTED_CODES.contains(&record[16]) {
+        true => usize::from(record[EXPERT_COUNT]).min(MAX_EXPERTS),
+        false => 0,
+    }
 }
 
 /// Nanoseconds on the recorder's clock; 0 ends a file.
@@ -217,8 +225,8 @@ pub(super) fn content(layout: Layout, record: &[u8]) -> [&[u8]; 3] {
             let sources = usize::from(record[18]).min(MAX_SOURCES);
             let sources_end = WIDE.sources + sources * WIDE.source_bytes;
             // Ids that are not counted are whatever stood there.
-            let listed = if record[EXPERT_COUNT] == 0 { 0 } else { 4 * experts_listed(record) };
-            [head, &record[18..sources_end], &record[EXPERT_IDS..EXPERT_IDS + listed]]
+            let ids_end = EXPERT_IDS + 4 * experts_listed(record);
+            [head, &record[18..sources_end], &record[EXPERT_IDS..ids_end]]
         }
         Layout::Narrow | Layout::Operand => [head, &record[18..], &[]],
     }
