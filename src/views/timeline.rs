@@ -16,6 +16,8 @@ const RULER_POINTS: f32 = 14.0;
 /// Blocks narrower than this are joined with their neighbours into one of mean colour: nothing is dropped.
 const LEAST_BLOCK_POINTS: f32 = 1.5;
 const LABEL_POINTS: f32 = 30.0;
+/// How finely time is looked at where there are more ops than can be seen.
+const MOMENTS_PER_POINT: f32 = 2.0;
 
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     let Some(document) = cx.document() else { return };
@@ -42,11 +44,11 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         let label = pass.text.clone().unwrap_or_else(|| format!("pass {k} {}", pass.phase.label()));
         painted.block(lane(0), pass.start_ns, end, theme::phase(pass.phase).gamma_multiply(0.75), &label);
     }
-    let seen = visible_ops(trace, &axis);
-    layer_blocks(trace, seen.clone(), |start, end, layer, label| {
+    let seen = seen_ops(trace, &axis);
+    layer_blocks(trace, seen.iter().copied(), |start, end, layer, label| {
         painted.block(lane(1), start, end, theme::layer(layer, cx.state.theme), label);
     });
-    op_blocks(trace, seen.clone(), &axis, |start, end, op, color| {
+    op_blocks(trace, seen.iter().copied(), &axis, |start, end, op, color| {
         painted.block(lane(2), start, end, color, trace.op_name(op));
     });
     // The selection's span, or the op that plays.
@@ -229,11 +231,25 @@ fn ruler(ui: &Ui, axis: &TimeAxis) {
     }
 }
 
-/// The ops that begin or last within the axis. Stamps mostly rise; where they do not, a few ops are missed.
-fn visible_ops(trace: &Trace, axis: &TimeAxis) -> std::ops::Range<usize> {
-    let first = trace.ops.start_ns.partition_point(|&t| (t as f64) < axis.span.start).saturating_sub(1);
-    let last = trace.ops.start_ns.partition_point(|&t| (t as f64) <= axis.span.end);
-    first..last.max(first)
+/// The ops that begin or last within the axis; of many more than there are points, those that run at evenly spaced
+/// times. Each comes with the time until which it stands. Stamps mostly rise; where they do not, a few ops are missed.
+fn seen_ops(trace: &Trace, axis: &TimeAxis) -> Vec<(usize, u64)> {
+    let starts = &trace.ops.start_ns;
+    let first = starts.partition_point(|&t| (t as f64) < axis.span.start).saturating_sub(1);
+    let last = starts.partition_point(|&t| (t as f64) <= axis.span.end).max(first);
+    let moments = (axis.rect.width() * MOMENTS_PER_POINT) as usize;
+    if last - first <= 4 * moments {
+        return (first..last).map(|op| (op, op_end(trace, op))).collect();
+    }
+    let at = |k: usize| axis.span.start + (k as f64 + 0.5) / moments as f64 * axis.span.len();
+    let mut seen: Vec<usize> =
+        (0..moments).filter_map(|k| starts.partition_point(|&t| t as f64 <= at(k)).checked_sub(1)).collect();
+    seen.dedup();
+    let until = |(i, &op): (usize, &usize)| {
+        let next = seen.get(i + 1).filter(|&&next| trace.ops.pass[next] == trace.ops.pass[op]);
+        (op, next.map_or_else(|| op_end(trace, op), |&next| starts[next].max(starts[op])))
+    };
+    seen.iter().enumerate().map(until).collect()
 }
 
 /// The end of an op, or its start where the recorder saw none.
@@ -243,11 +259,14 @@ fn op_end(trace: &Trace, op: usize) -> u64 {
 }
 
 /// Runs of ops of one layer.
-fn layer_blocks(trace: &Trace, ops: std::ops::Range<usize>, mut block: impl FnMut(u64, u64, Option<u32>, &str)) {
+fn layer_blocks(
+    trace: &Trace,
+    ops: impl Iterator<Item = (usize, u64)>,
+    mut block: impl FnMut(u64, u64, Option<u32>, &str),
+) {
     let mut run: Option<(u64, u64, Option<u32>, u32)> = None;
-    for op in ops {
+    for (op, end) in ops {
         let (layer, pass) = (trace.ops.layer.get(op), trace.ops.pass[op]);
-        let end = op_end(trace, op);
         match &mut run {
             Some((_, until, of, in_pass)) if *of == layer && *in_pass == pass => *until = end,
             _ => {
@@ -269,14 +288,14 @@ fn layer_blocks(trace: &Trace, ops: std::ops::Range<usize>, mut block: impl FnMu
 /// Ops, with those too small to see joined into a block of the colour of the longest.
 fn op_blocks(
     trace: &Trace,
-    ops: std::ops::Range<usize>,
+    ops: impl Iterator<Item = (usize, u64)>,
     axis: &TimeAxis,
     mut block: impl FnMut(u64, u64, usize, Color32),
 ) {
     let least_ns = (axis.ns_per_point() * f64::from(LEAST_BLOCK_POINTS)) as u64;
     let mut open: Option<(u64, u64, usize, u64)> = None;
-    for op in ops {
-        let (start, end) = (trace.ops.start_ns[op], op_end(trace, op));
+    for (op, end) in ops {
+        let start = trace.ops.start_ns[op];
         let duration = end - start;
         match &mut open {
             Some((from, until, longest, most)) if end.saturating_sub(*from) < least_ns => {
