@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::trace::{Graph, HealthEntry, NodeType, Phase, Trace, Track};
+use crate::trace::{Graph, HealthEntry, NodeType, Pass, Phase, Trace, Track};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Info {
@@ -98,6 +98,8 @@ impl Info {
         // What was written but never located is no tensor: it has no home.
         let placed =
             |track: Track| trace.tensors.iter().filter(|t| t.track == track && t.home.is_some()).count() as u64;
+        // A native run states these itself, and may state anything.
+        let total = |count: fn(&Pass) -> u64| trace.passes.iter().map(count).fold(0, u64::saturating_add);
         let ops_in = |phase: Phase| trace.passes.iter().filter(|p| p.phase == phase).map(|p| u64::from(p.ops)).sum();
         let leafs: hashbrown::HashSet<&str> =
             trace.graphs.iter().flat_map(|g| &g.nodes).filter(|n| n.leaf).map(|n| n.name.as_str()).collect();
@@ -117,7 +119,7 @@ impl Info {
                     index,
                     phase: p.phase,
                     ops: p.ops,
-                    reads: p.reads_disk + p.reads_buffer,
+                    reads: p.reads_disk.saturating_add(p.reads_buffer),
                     writes: p.writes,
                     start_ns: p.start_ns,
                     duration_ns: p.duration_ns,
@@ -126,11 +128,8 @@ impl Info {
                 .collect(),
             ops: trace.op_count() as u64,
             accesses: trace.access_count() as u64,
-            reads: Reads {
-                disk: trace.passes.iter().map(|p| p.reads_disk).sum(),
-                buffer: trace.passes.iter().map(|p| p.reads_buffer).sum(),
-            },
-            writes: trace.passes.iter().map(|p| p.writes).sum(),
+            reads: Reads { disk: total(|p| p.reads_disk), buffer: total(|p| p.reads_buffer) },
+            writes: total(|p| p.writes),
             tensors: TensorCounts { model: placed(Track::Disk), runtime: placed(Track::Buffer) },
             leafs: leafs.len() as u64,
             duration_ms: trace.duration_ns() as f64 / 1e6,
