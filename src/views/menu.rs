@@ -54,6 +54,7 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
     ui.menu_button("File", |ui| {
         wishes.open_folder = ui.button("Open folder\u{2026}").clicked();
         wishes.open_file = ui.button("Open file\u{2026}").clicked();
+        open_by_path(ui, cx);
         ui.separator();
         if ui.button("Quit").clicked() {
             cx.act(Action::Quit);
@@ -77,4 +78,17 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
             }
         });
     }
+}
+
+/// A field for the path of a run: servers seen over VNC seldom have a file dialog.
+fn open_by_path(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+    let id = ui.scope_id().with("path of a run");
+    let mut path: String = ui.data_mut(|data| data.get_temp(id).unwrap_or_default());
+    let label = ui.label("or type its path, then Enter");
+    let edit = ui.add(egui::TextEdit::singleline(&mut path).desired_width(260.0)).labelled_by(label.id);
+    if edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {
+        cx.act(Action::Open { path: path.trim().into() });
+        ui.close();
+    }
+    ui.data_mut(|data| data.insert_temp(id, path));
 }
