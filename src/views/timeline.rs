@@ -39,8 +39,14 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     }
     let ink = ui.visuals().text_color();
     let mut painted = Lane { ui, axis, ink };
+    let mut painted_to = f32::NEG_INFINITY;
     for (k, pass) in trace.passes.iter().enumerate() {
         let end = pass.start_ns.saturating_add(pass.duration_ns);
+        // Passes that share a pixel are one block.
+        if axis.x(end) < painted_to + 0.75 {
+            continue;
+        }
+        painted_to = axis.x(end);
         let label = pass.text.clone().unwrap_or_else(|| format!("pass {k} {}", pass.phase.label()));
         painted.block(lane(0), pass.start_ns, end, theme::phase(pass.phase).gamma_multiply(0.75), &label);
     }
