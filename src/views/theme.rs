@@ -59,6 +59,17 @@ pub fn layer(layer: Option<u32>, theme: Theme) -> Color32 {
     if layer.is_multiple_of(2) { dark } else { light }
 }
 
+/// Text that can be read on `fill`.
+pub fn ink_on(fill: Color32) -> Color32 {
+    // Weights of the channels' brightness after ITU-R BT.601.
+    let [r, g, b, _] = fill.to_array().map(f32::from);
+    if 0.299 * r + 0.587 * g + 0.114 * b > 105.0 {
+        Color32::from_rgb(16, 18, 22)
+    } else {
+        Color32::from_rgb(236, 239, 244)
+    }
+}
+
 pub fn faint(theme: Theme) -> Color32 {
     match theme {
         Theme::Dark => Color32::from_rgb(0x3A, 0x3F, 0x48),

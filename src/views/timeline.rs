@@ -37,8 +37,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         let at = Pos2::new(outer.left() + 4.0, lane(k).center().y);
         painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
     }
-    let ink = ui.visuals().text_color();
-    let mut painted = Lane { ui, axis, ink };
+    let painted = Lane { ui, axis };
     let mut painted_to = f32::NEG_INFINITY;
     for (k, pass) in trace.passes.iter().enumerate() {
         let end = pass.start_ns.saturating_add(pass.duration_ns);
@@ -185,11 +184,10 @@ impl TimeAxis {
 struct Lane<'a> {
     ui: &'a Ui,
     axis: TimeAxis,
-    ink: Color32,
 }
 
 impl Lane<'_> {
-    fn block(&mut self, lane: Rect, start: u64, end: u64, fill: Color32, label: &str) {
+    fn block(&self, lane: Rect, start: u64, end: u64, fill: Color32, label: &str) {
         let left = self.axis.x(start).max(lane.left());
         let right = self.axis.x(end).min(lane.right());
         if right < lane.left() || left > lane.right() {
@@ -204,7 +202,7 @@ impl Lane<'_> {
                 Align2::LEFT_CENTER,
                 label,
                 FontId::proportional(10.0),
-                self.ink,
+                theme::ink_on(fill),
             );
         }
     }
