@@ -40,6 +40,13 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// Round places from `start` to `end`, `step` apart; never more than can be told apart on a screen.
+pub fn ticks(start: f64, end: f64, step: f64) -> impl Iterator<Item = f64> {
+    const MOST: u32 = 200;
+    let first = (start / step).ceil();
+    (0..MOST).map(move |i| (first + f64::from(i)) * step).take_while(move |tick| *tick <= end)
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -54,5 +61,12 @@ mod tests {
         assert_eq!(super::count(0), "0");
         assert_eq!(super::count(1234), "1,234");
         assert_eq!(super::count(123), "123");
+    }
+
+    #[test]
+    fn ticks_end_whatever_the_numbers() {
+        assert_eq!(super::ticks(1.0, 10.0, 4.0).collect::<Vec<_>>(), [4.0, 8.0]);
+        assert!(super::ticks(1e19, 1e19 + 4096.0, 1.0).count() <= 200);
+        assert_eq!(super::ticks(0.0, f64::NAN, 1.0).count(), 0);
     }
 }

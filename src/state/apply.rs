@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::action::{Action, Axes, ItemRef, Stride, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
 use super::{AppState, Document, GraphGoal};
-use crate::analysis::filter::Region;
+use crate::analysis::filter::{Filter, Region};
 use crate::analysis::links::Item;
 use crate::trace::{Graph, Track};
 
@@ -26,6 +26,9 @@ pub enum Effect {
 const LEAST_BYTES: f64 = 8.0;
 const LEAST_OPS: f64 = 4.0;
 const LEAST_NS: f64 = 100.0;
+/// A pan or zoom beyond these is a slip of a script.
+const MOST_VIEWS: f64 = 1e6;
+const MOST_ZOOM: f64 = 1e12;
 /// Space left around what a camera goes to, as a share of its extent.
 const MARGIN: f64 = 0.05;
 
@@ -59,6 +62,7 @@ impl AppState {
                 let item = item.as_ref().map(|item| self.find(item)).transpose()?;
                 if item != self.selection {
                     self.remember();
+                    self.show_graph_of(item);
                     self.set_selection(item);
                 }
             }
@@ -66,9 +70,14 @@ impl AppState {
                 self.remember();
                 self.zoom_to(target, *motion)?;
             }
-            Action::Pan { view, dx, dy, motion } => self.pan(*view, *dx, *dy, *motion),
+            Action::Pan { view, dx, dy, motion } => {
+                if [dx, dy].iter().all(|by| by.abs() <= MOST_VIEWS) {
+                    self.pan(*view, *dx, *dy, *motion);
+                }
+            }
             Action::Zoom { view, factor, x, y, track, axes, motion } => {
-                if factor.is_finite() && *factor > 0.0 {
+                let sane = 1.0 / MOST_ZOOM..=MOST_ZOOM;
+                if sane.contains(factor) && [x, y].iter().all(|at| at.abs() <= MOST_VIEWS) {
                     self.zoom(*view, *factor, [*x, *y], *track, *axes, *motion);
                 }
             }
@@ -119,10 +128,13 @@ impl AppState {
             }
             Action::SetPalette { palette } => self.heat.palette = *palette,
             Action::SetScale { scale } => self.heat.scale = *scale,
-            Action::SetFilter { filter } => self.filter = filter.clone(),
+            Action::SetFilter { filter } => {
+                let region = filter.region.map(|region| self.within_run(region));
+                self.filter = Filter { region, ..filter.clone() };
+            }
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
-                self.graph.folded.extend(layer.map_or(0..layers, |l| l..(l + 1).min(layers)));
+                self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));
                 self.graph.layer = None;
                 self.graph.request = Some((GraphGoal::Everything, Motion::default()));
             }
@@ -190,12 +202,18 @@ impl AppState {
                 Item::Expert { tensor, expert: within(*expert, experts as usize, "expert")? }
             }
             ItemRef::Region(region) => {
-                let Region { track, mut bytes, mut ops } = *region;
-                bytes.sort_unstable();
-                ops.sort_unstable();
-                Item::Region(Region { track, bytes, ops })
+                Item::Region(self.within_run(*region))
             }
         })
+    }
+
+    /// `region` with its ends in order and within the run.
+    fn within_run(&self, region: Region) -> Region {
+        let Region { track, mut bytes, mut ops } = region;
+        bytes.sort_unstable();
+        ops.sort_unstable();
+        let (extent, count) = (self.track_bytes(track), self.op_count() as u32);
+        Region { track, bytes: bytes.map(|b| b.min(extent)), ops: ops.map(|op| op.min(count)) }
     }
 
     fn find_node(&self, name: &str) -> Result<u32, String> {
@@ -217,6 +235,29 @@ impl AppState {
             self.graph.graph = graph;
             self.graph.layer = self.graph.layer.filter(|&l| l < self.shown_layers());
             self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+        }
+    }
+
+    /// Shows the graph in which an op or a pass ran, and of an op the layer, where one layer is shown.
+    pub(super) fn show_graph_of(&mut self, item: Option<Item>) {
+        let Some(document) = self.document.clone() else { return };
+        let pass = match item {
+            Some(Item::Op(op)) => document.trace.pass_of(op as usize),
+            Some(Item::Pass(pass)) => {
+                self.pass = Some(pass);
+                document.trace.passes.get(pass as usize)
+            }
+            _ => None,
+        };
+        if let Some(graph) = pass.and_then(|p| p.graph) {
+            self.show_graph(graph);
+        }
+        if let Some(Item::Op(op)) = item {
+            let layer = document.trace.ops.layer.get(op as usize);
+            if self.graph.layer.is_some() && self.graph.layer != layer {
+                self.graph.layer = layer;
+                self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            }
         }
     }
 
@@ -255,21 +296,29 @@ impl AppState {
                 (Some(at), true) => at.saturating_sub(1),
             })
         };
+        let trace = self.document.as_ref().map(|d| d.trace.clone());
+        let (pass, layer) = match self.selection {
+            Some(Item::Pass(pass)) => (Some(pass), self.graph.layer),
+            Some(Item::Op(op)) => (trace.and_then(|t| t.ops.pass.get(op as usize).copied()), self.graph.layer),
+            Some(Item::Layer(layer)) => (self.pass, Some(layer)),
+            _ => (self.pass, self.graph.layer),
+        };
         match by {
             Stride::Op => {
                 if let Some(op) = moved(self.current_op(), self.op_count()) {
                     self.remember();
+                    self.show_graph_of(Some(Item::Op(op)));
                     self.set_selection(Some(Item::Op(op)));
                 }
             }
             Stride::Layer => {
-                if let Some(layer) = moved(self.graph.layer, self.shown_layers() as usize) {
+                if let Some(layer) = moved(layer, self.shown_layers() as usize) {
                     self.set_layer(Some(layer))?;
                 }
             }
             Stride::Pass => {
                 let passes = self.document.as_ref().map_or(0, |d| d.trace.passes.len());
-                if let Some(pass) = moved(self.pass, passes) {
+                if let Some(pass) = moved(pass, passes) {
                     self.set_pass(pass)?;
                 }
             }

@@ -105,7 +105,12 @@ impl Span {
 
     /// Moved and, where too large, shrunk so that it lies in 0..`extent`; never shorter than `least`.
     pub fn within(self, extent: f64, least: f64) -> Self {
-        let extent = extent.max(least);
+        // Numbers this large have no neighbours closer than a part in 2^52: less could not be told apart.
+        let extent = if extent.is_finite() { extent.max(least) } else { least };
+        let least = least.max(extent * 1e-12);
+        if !(self.start.is_finite() && self.len().is_finite()) {
+            return Self { start: 0.0, end: extent };
+        }
         let len = self.len().clamp(least, extent);
         let start = (self.start + (self.len() - len) / 2.0).clamp(0.0, extent - len);
         Self { start, end: start + len }

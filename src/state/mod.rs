@@ -192,7 +192,9 @@ impl AppState {
         let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
         let last = self.op_count().saturating_sub(1) as f64;
         if steps >= 1.0 {
-            self.set_selection(Some(Item::Op(at.min(last) as u32)));
+            let item = Some(Item::Op(at.min(last) as u32));
+            self.show_graph_of(item);
+            self.set_selection(item);
         }
         if at >= last {
             self.playback.playing = false;

@@ -284,7 +284,7 @@ impl Trace {
     }
 
     pub fn op_name(&self, op: usize) -> &str {
-        self.meta.op_names.get(self.ops.kind[op] as usize).map_or("?", String::as_str)
+        self.ops.kind.get(op).and_then(|&kind| self.meta.op_names.get(kind as usize)).map_or("?", String::as_str)
     }
 
     pub fn destination_name(&self, op: usize) -> &str {

@@ -30,7 +30,7 @@ pub fn title(document: &Document, item: Item) -> String {
         Item::Expert { tensor: t, expert } => format!("expert {expert} of {}", tensor(t)),
         Item::Region(region) => format!(
             "{} of {}, ops {} to {}",
-            units::bytes(region.bytes[1] - region.bytes[0]),
+            units::bytes(region.bytes[1].saturating_sub(region.bytes[0])),
             region.track.label(),
             units::count(region.ops[0].into()),
             units::count(region.ops[1].saturating_sub(1).into())
@@ -94,7 +94,7 @@ pub fn operands(trace: &Trace, op: usize) -> Vec<(String, u32, String)> {
         let bytes = trace.ranges.length[range];
         match lines.last_mut() {
             Some(last) if last.0 == slot && last.1 == tensor => {
-                last.3 += bytes;
+                last.3 = last.3.saturating_add(bytes);
                 last.4 += 1;
             }
             _ => lines.push((slot, tensor, what.to_owned(), bytes, 1)),

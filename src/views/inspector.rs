@@ -86,19 +86,15 @@ fn run(ui: &mut Ui, document: &Document) {
 fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
     facts(ui, "tensor", describe::tensor_facts(document, tensor));
     let trace = &document.trace;
-    let of_tensor: Vec<bool> = trace.ranges.tensor.iter().map(|&t| t == tensor).collect();
-    let touching: Vec<usize> = (0..trace.access_count())
-        .filter(|&a| of_tensor.get(trace.accesses.range[a] as usize).copied().unwrap_or(false))
-        .collect();
     ui.separator();
-    ui.weak(format!("{} accesses", units::count(touching.len() as u64)));
-    let mut last = None;
-    let ops = touching.iter().map(|&a| trace.op_of_access(a)).filter(|op| last.replace(*op) != Some(*op));
-    for op in ops.take(MOST_LINES) {
-        let pass = format!("pass {}", trace.ops.pass[op]);
-        link(ui, cx, document, Item::Op(op as u32), &pass);
+    ui.weak(format!("{} accesses", units::count(cx.state.links.touching)));
+    let ops = cx.state.links.touching_ops.clone();
+    let listed = ops.len() as u64;
+    for op in ops {
+        let pass = trace.ops.pass.get(op as usize).map_or_else(String::new, |pass| format!("pass {pass}"));
+        link(ui, cx, document, Item::Op(op), &pass);
     }
-    if touching.len() > MOST_LINES {
+    if cx.state.links.touching > listed {
         ui.weak("the table lists them all: + only this tensor");
     }
 }

@@ -13,7 +13,7 @@ use crate::units;
 const LANE_POINTS: f32 = 17.0;
 const GUTTER_POINTS: f32 = 58.0;
 const RULER_POINTS: f32 = 14.0;
-/// Blocks narrower than this are joined with their neighbours into one of mean colour: nothing is dropped.
+/// Blocks narrower than this are joined with their neighbours into one, with the colour of the longest.
 const LEAST_BLOCK_POINTS: f32 = 1.5;
 const LABEL_POINTS: f32 = 30.0;
 /// How finely time is looked at where there are more ops than can be seen.
@@ -214,8 +214,7 @@ fn ruler(ui: &Ui, axis: &TimeAxis) {
     let step =
         [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|s| *s >= wanted).unwrap_or(magnitude * 10.0);
     let ink = ui.visuals().weak_text_color();
-    let mut tick = (axis.span.start.max(0.0) / step).ceil() * step;
-    while tick <= axis.span.end {
+    for tick in units::ticks(axis.span.start.max(0.0), axis.span.end, step) {
         let x = axis.x(tick as u64);
         let painter = ui.painter();
         painter.line_segment(
@@ -231,7 +230,6 @@ fn ruler(ui: &Ui, axis: &TimeAxis) {
                 ink,
             );
         }
-        tick += step;
     }
 }
 

@@ -67,7 +67,7 @@ impl Scale {
         let floor = |v: f64| v.max(0.0).floor() as u64;
         let bytes = [floor(self.byte(area.left())), floor(self.byte(area.right()))];
         let ops = [floor(self.op(area.top())) as u32, floor(self.op(area.bottom())) as u32];
-        Region { track, bytes: [bytes[0], bytes[1].max(bytes[0] + 1)], ops: [ops[0], ops[1].max(ops[0] + 1)] }
+        Region { track, bytes: [bytes[0], bytes[1].max(bytes[0].saturating_add(1))], ops: [ops[0], ops[1].max(ops[0].saturating_add(1))] }
     }
 }
 
@@ -115,7 +115,8 @@ impl TrackPanel {
             *cx.hover = found.first().map(item).or(*cx.hover);
             response.clone().on_hover_text_at_pointer(tooltip(&document, layout, &region, found));
         }
-        self.mouse(ui, cx, &response, &scale, track, found.as_deref());
+        let there = under.and_then(|region| layout.tensor_at(&document.trace, region.bytes[0])).map(|(tensor, _)| tensor);
+        self.mouse(ui, cx, &response, &scale, track, found.as_deref(), there);
         let label = accessible(&document, layout, &scale, under, found.as_deref());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     }
@@ -128,6 +129,7 @@ impl TrackPanel {
         scale: &Scale,
         track: Track,
         found: Option<&[Touched]>,
+        there: Option<u32>,
     ) {
         let (mouse, drawn) = gesture(ui, response);
         draw_box(ui, drawn);
@@ -170,7 +172,11 @@ impl TrackPanel {
             Some(Gesture::Select(area)) => cx.select_item(Item::Region(scale.region(track, area))),
             Some(Gesture::Click(_)) => match found.and_then(|f| f.first()) {
                 Some(touched) => cx.select_item(item(touched)),
-                None => cx.select(None),
+                // What nothing touches here is a tensor all the same.
+                None => match there {
+                    Some(tensor) => cx.select_item(Item::Tensor(tensor)),
+                    None => cx.select(None),
+                },
             },
             Some(Gesture::DoubleClick(_)) => match found.and_then(|f| f.first()) {
                 Some(touched) => {
@@ -262,15 +268,13 @@ fn ruler(ui: &Ui, scale: &Scale, top: f32) {
     let ink = ui.visuals().weak_text_color();
     let wanted = scale.bytes.len() * 90.0 / f64::from(scale.rect.width().max(1.0));
     let step = 2_f64.powf(wanted.max(1.0).log2().ceil());
-    let mut tick = (scale.bytes.start / step).ceil() * step;
-    while tick <= scale.bytes.end {
+    for tick in units::ticks(scale.bytes.start, scale.bytes.end, step) {
         let x = scale.x(tick);
         painter.line_segment([Pos2::new(x, top + RULER_POINTS - 4.0), Pos2::new(x, top + RULER_POINTS)], (1.0, ink));
         let text = if step < 1024.0 { units::count(tick as u64) } else { units::bytes(tick as u64) };
         if x + 50.0 < scale.rect.right() {
             painter.text(Pos2::new(x + 2.0, top), Align2::LEFT_TOP, text, FontId::proportional(9.5), ink);
         }
-        tick += step;
     }
 }
 
