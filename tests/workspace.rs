@@ -340,3 +340,48 @@ fn a_dense_display_shows_the_same_at_twice_the_pixels() {
     let graph = target.find_by(|name| name.starts_with("Graph canvas")).unwrap();
     assert!(graph.right() < 700.0, "in points, not pixels: {graph:?}");
 }
+
+#[test]
+fn an_op_of_another_graph_brings_its_graph_and_steps_go_on_from_the_selection() {
+    let mut session = Session::new();
+    session.act(Action::Select { item: Some(ItemRef::Op(5000)) });
+    assert_eq!(session.scene.state.graph.graph, 1, "generation runs the second graph");
+    assert_eq!(session.scene.state.links.nodes.len(), 1);
+    session.act(Action::Select { item: Some(ItemRef::Pass(10)) });
+    session.step(vec![egui::Event::Text("]".to_owned())]);
+    session.settle();
+    assert_eq!(session.scene.state.selection, Some(Item::Pass(11)));
+}
+
+#[test]
+fn absurd_actions_neither_crash_nor_hang() {
+    let mut session = Session::new();
+    for line in [
+        r#"{"action":"zoom","view":"timeline","factor":1e12,"x":0.999}"#,
+        r#"{"action":"zoom","view":"heatmap","factor":1e12,"x":0.9}"#,
+        r#"{"action":"pan","view":"heatmap","dx":1e308,"dy":1e308}"#,
+        r#"{"action":"pan","view":"heatmap","dx":-1e6,"dy":1e6}"#,
+        r#"{"action":"zoom","view":"heatmap","factor":2,"x":1e308}"#,
+        r#"{"action":"zoom","view":"timeline","factor":1e-300,"x":1e308}"#,
+        r#"{"action":"zoom","view":"graph","factor":1e-12}"#,
+        r#"{"action":"fold","layer":4294967295}"#,
+        r#"{"action":"select","item":{"region":{"track":"disk","bytes":[0,100],"ops":[20000,30000]}}}"#,
+        r#"{"action":"set_filter","filter":{"region":{"track":"buffer","bytes":[5,1],"ops":[9,2]}}}"#,
+        r#"{"action":"show_span","track":"disk","bytes":{"start":-1e300,"end":1e300},"ops":{"start":1e18,"end":1e19}}"#,
+        r#"{"action":"look_at","center":[1e30,-1e30],"scale":1e-20}"#,
+    ] {
+        session.act(serde_json::from_str(line).unwrap());
+    }
+}
+
+#[test]
+fn a_filter_finds_operands_and_adds_conditions() {
+    let mut session = Session::new();
+    let document = session.scene.state.document.clone().unwrap();
+    let filter = tensorscope::analysis::filter::Filter { text: "blk.7.ATTN_q.weight".to_owned(), ..Default::default() };
+    session.act(Action::SetFilter { filter });
+    assert_eq!(session.scene.row_count(), document.trace.passes.len());
+    session.act(Action::Select { item: Some(ItemRef::Pass(2)) });
+    session.click("+ only pass 2 (generate)");
+    assert_eq!(session.scene.row_count(), 1, "both conditions hold");
+}

@@ -44,7 +44,7 @@ pub struct Region {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Filter {
-    /// Part of the op's name or its destination's, in any case.
+    /// Part of the op's name, its destination's or an operand's, in any case.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
     /// Name of the op's kind, such as `MUL_MAT`.
@@ -68,6 +68,20 @@ pub struct Filter {
 impl Filter {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// These conditions with those of `other` beside them; where both say something, `other` counts.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            text: if other.text.is_empty() { self.text.clone() } else { other.text.clone() },
+            kind: other.kind.clone().or_else(|| self.kind.clone()),
+            layer: other.layer.or(self.layer),
+            pass: other.pass.or(self.pass),
+            track: other.track.or(self.track),
+            touches: other.touches.clone().or_else(|| self.touches.clone()),
+            region: other.region.or(self.region),
+        }
     }
 
     /// The ops that pass, in order. `layout` is that of the region's track.
@@ -94,8 +108,9 @@ struct Prepared<'a> {
     /// Per op name: whether `text` is in it, and whether `kind` allows it.
     text_in_kind: Vec<bool>,
     kind_allowed: Vec<bool>,
-    /// Per tensor: whether `text` is in its name; empty without a text.
+    /// Per tensor and per range: whether `text` is in the tensor's name; empty without a text.
     text_in_tensor: Vec<bool>,
+    text_in_range: Vec<bool>,
     /// Per range: whether it is one that must be touched; `None` where any op will do.
     wanted_range: Option<Vec<bool>>,
     ops: [u32; 2],
@@ -123,6 +138,11 @@ impl<'a> Prepared<'a> {
                 && filter.track.is_none_or(on_track)
                 && filter.region.as_ref().is_none_or(in_region)
         };
+        let text_in_tensor: Vec<bool> = match text.is_empty() {
+            true => Vec::new(),
+            false => trace.tensors.iter().map(|t| has_text(&t.name)).collect(),
+        };
+        let in_named = |t: &u32| text_in_tensor.get(*t as usize).copied().unwrap_or(false);
         let by_range = filter.touches.is_some() || filter.track.is_some() || filter.region.is_some();
         Self {
             trace,
@@ -131,10 +151,8 @@ impl<'a> Prepared<'a> {
             pass: filter.pass,
             text_in_kind: names.iter().map(|n| has_text(n)).collect(),
             kind_allowed: names.iter().map(|n| filter.kind.as_ref().is_none_or(|k| k == n)).collect(),
-            text_in_tensor: match text.is_empty() {
-                true => Vec::new(),
-                false => trace.tensors.iter().map(|t| has_text(&t.name)).collect(),
-            },
+            text_in_range: trace.ranges.tensor.iter().map(in_named).collect(),
+            text_in_tensor,
             wanted_range: by_range.then(|| (0..trace.ranges.tensor.len()).map(wanted).collect()),
             ops: filter.region.map_or([0, u32::MAX], |r| r.ops),
         }
@@ -148,6 +166,7 @@ impl<'a> Prepared<'a> {
             self.text_in_tensor.is_empty()
                 || at(&self.text_in_kind, ops.kind[op])
                 || ops.destination.get(op).is_some_and(|t| at(&self.text_in_tensor, t))
+                || self.trace.accesses_of(op).any(|a| at(&self.text_in_range, self.trace.accesses.range[a]))
         };
         let touches = |wanted: &Vec<bool>| self.trace.accesses_of(op).any(|a| at(wanted, self.trace.accesses.range[a]));
         (self.ops[0]..self.ops[1]).contains(&(op as u32))

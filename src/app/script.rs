@@ -49,7 +49,12 @@ impl Script {
                 self.wait_frames = frames;
                 break;
             }
+            let opens = matches!(action, Action::Open { .. });
             due.push(action);
+            // What follows speaks of the run that is opened.
+            if opens {
+                break;
+            }
         }
         due
     }

@@ -145,6 +145,7 @@ impl Workspace {
                 None => return,
                 Some(Message::FirstPart(trace)) => {
                     self.status.problem = None;
+                    self.forget_cameras();
                     self.state.set_document(Arc::new(Document::new(path, Arc::new(trace), false)));
                 }
                 Some(Message::Done(result)) => {
@@ -152,6 +153,7 @@ impl Workspace {
                     match result {
                         Ok(trace) => {
                             self.status.problem = None;
+                            self.forget_cameras();
                             self.show(path, trace);
                         }
                         Err(ReadError::Cancelled) => {}
@@ -160,6 +162,16 @@ impl Workspace {
                 }
             }
         }
+    }
+
+    /// Movements that the last frame asked for were meant for the run that was shown then.
+    fn forget_cameras(&mut self) {
+        self.actions.retain(|action| {
+            !matches!(
+                action,
+                Action::LookAt { .. } | Action::ShowSpan { .. } | Action::Pan { .. } | Action::Zoom { .. }
+            )
+        });
     }
 
     /// Asks for a run in a dialog of the system's, in a thread: dialogs block.

@@ -15,6 +15,8 @@ fn text(info: &Info) -> String {
     let mut out = String::new();
     let or_unknown = |value: Option<u32>| value.map_or_else(|| "?".to_owned(), |v| v.to_string());
     let mut line = |label: &str, value: String| {
+        // Names come out of files and may hold anything.
+        let value = value.replace(char::is_control, "\u{FFFD}");
         let _ = writeln!(out, "{label:<12}{value}");
     };
     line("source", info.source.clone());

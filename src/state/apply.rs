@@ -201,9 +201,7 @@ impl AppState {
                 let experts = trace.tensors[tensor as usize].experts.unwrap_or(0);
                 Item::Expert { tensor, expert: within(*expert, experts as usize, "expert")? }
             }
-            ItemRef::Region(region) => {
-                Item::Region(self.within_run(*region))
-            }
+            ItemRef::Region(region) => Item::Region(self.within_run(*region)),
         })
     }
 

@@ -76,8 +76,8 @@ pub fn commands() -> Vec<Command> {
         command("Pause", &[], Play, Action::Pause),
         command("Fit the graph", &["Home"], Views, Action::Fit { view: View::Graph, motion: KEY_MOTION }),
         command("Fit the heatmap", &["End"], Views, Action::Fit { view: View::Heatmap, motion: KEY_MOTION }),
-        command("Fold all layers", &["Ctrl+Minus"], Views, Action::Fold { layer: None }),
-        command("Unfold all layers", &["Ctrl+Plus"], Views, Action::Unfold { layer: None }),
+        command("Fold all layers", &[], Views, Action::Fold { layer: None }),
+        command("Unfold all layers", &[], Views, Action::Unfold { layer: None }),
         command("Dark theme", &[], Views, Action::SetTheme { theme: Theme::Dark }),
         command("Light theme", &[], Views, Action::SetTheme { theme: Theme::Light }),
         command("Leave full screen", &[], Views, Action::FullScreen { view: None }),
@@ -128,7 +128,7 @@ pub const CONTEXT_KEYS: [(&str, &str); 9] = [
     ("+ and -", "zoom what is under the cursor"),
     ("Wheel", "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists"),
     ("Drag, Shift+drag, Ctrl+drag", "move; select bytes and ops of the heatmap; zoom to a box"),
-    ("Double click", "fit"),
+    ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];
 
 const DURATION: FieldDoc =

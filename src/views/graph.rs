@@ -42,6 +42,8 @@ pub struct GraphView {
     last_rect: Option<Rect>,
     pixels_per_point: f32,
     painted: Option<Painted>,
+    /// The selection that was last brought into view.
+    centred: Option<Item>,
     fault: Option<String>,
 }
 
@@ -100,6 +102,22 @@ impl Shown {
         self.at_rest = self.layout.at_rest();
         self.pick = PickIndex::new(&self.positions, &self.layout_graph.radius);
         Ok(())
+    }
+
+    /// Where the first of `nodes` lies, if none of them is on the canvas.
+    fn out_of_view(&self, nodes: &[u32], camera: GraphCamera, rect: Rect) -> Option<[f32; 2]> {
+        let place = |&node: &u32| {
+            let shown = self.display.shown_as.get(node as usize).copied().flatten()?;
+            self.positions.get(shown as usize).copied()
+        };
+        let view = view_camera(camera, rect, 1.0);
+        let is_seen = |at: [f32; 2]| {
+            let [x, y] = view.pixel_from_layout(at);
+            (0.0..rect.width()).contains(&x) && (0.0..rect.height()).contains(&y)
+        };
+        let mut places = nodes.iter().filter_map(place).peekable();
+        let first = *places.peek()?;
+        (!places.any(is_seen)).then_some(first)
     }
 
     fn fit(&self, nodes: Option<&[u32]>, size: Vec2) -> GraphCamera {
@@ -171,6 +189,14 @@ impl GraphView {
             }
         }
 
+        if cx.state.selection != self.centred {
+            self.centred = cx.state.selection;
+            // What is selected elsewhere comes into view; what is seen already stays where it is.
+            if let Some(center) = shown.out_of_view(&cx.state.links.nodes, cx.state.graph.camera.goal(), rect) {
+                let motion = Motion { duration_ms: 200.0, ..Motion::default() };
+                cx.act(Action::LookAt { center, scale: cx.state.graph.camera.goal().scale, motion });
+            }
+        }
         let camera = cx.state.graph.camera.now();
         let to_view = view_camera(camera, rect, 1.0);
         let picked = response.hover_pos().and_then(|at| {

@@ -224,12 +224,13 @@ impl HeatmapView {
         });
     }
 
-    /// The colours with what they stand for: nothing, the least, the most on the DISK track's level.
+    /// The colours with what they stand for: nothing, the least, and the most on each track at its zoom.
     fn legend(&self, ui: &mut Ui, state: &AppState) {
-        let highest = self.tracks.iter().zip(Track::ALL).find_map(|(panel, track)| {
+        let highest = |track: Track| {
+            let panel = &self.tracks[track as usize];
             let (query, _, _) = panel.grid.as_ref()?;
             self.highest.get(&level(panel.painted.as_ref()?, track, query)).copied()
-        });
+        };
         let number = |n: u64| match state.heat.measure {
             MeasureChoice::Accesses => units::count(n),
             _ => units::bytes(n),
@@ -252,7 +253,9 @@ impl HeatmapView {
             let part = Rect::from_min_max(egui::pos2(left, rect.top()), egui::pos2(left + width + 0.5, rect.bottom()));
             ui.painter().rect_filled(part, 0.0, Color32::from_rgb(r, g, b));
         }
-        ui.small(highest.map_or_else(|| "?".to_owned(), number)).on_hover_text(
+        let most =
+            Track::ALL.into_iter().filter_map(|track| Some(format!("{} {}", track.label(), number(highest(track)?))));
+        ui.small(most.collect::<Vec<_>>().join(", ")).on_hover_text(
             "the largest value at this zoom over the whole run, where it could be worked out, else of all that was seen",
         );
     }

@@ -125,17 +125,20 @@ pub fn sheet(ui: &Ui, cx: &mut ViewContext<'_>) {
         .resizable(false)
         .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ui.ctx(), |ui| {
-            egui::Grid::new("keys").num_columns(2).spacing([18.0, 2.0]).show(ui, |ui| {
-                for command in all().iter().filter(|c| !c.keys.is_empty()) {
-                    ui.strong(command.keys.join("  "));
-                    ui.label(command.label);
-                    ui.end_row();
-                }
-                for (keys, what) in CONTEXT_KEYS {
-                    ui.strong(keys);
-                    ui.label(what);
-                    ui.end_row();
-                }
+            let height = ui.ctx().content_rect().height() - 90.0;
+            egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+                egui::Grid::new("keys").num_columns(2).spacing([18.0, 2.0]).show(ui, |ui| {
+                    for command in all().iter().filter(|c| !c.keys.is_empty()) {
+                        ui.strong(command.keys.join("  "));
+                        ui.label(command.label);
+                        ui.end_row();
+                    }
+                    for (keys, what) in CONTEXT_KEYS {
+                        ui.strong(keys);
+                        ui.label(what);
+                        ui.end_row();
+                    }
+                })
             });
         });
     if !open {

@@ -135,6 +135,9 @@ impl TableView {
         let track = state.filter.region.map_or(Track::Disk, |r| r.track);
         let layout = document.layouts(state.heat.order)[track as usize];
         let rows = state.filter.matching_ops(&document.trace, state.phase, layout);
+        if self.rows.as_ref().is_none_or(|(old, _)| old.document != key.document) {
+            self.top = 0.0;
+        }
         self.rows = Some((key, rows));
         self.followed = None;
     }
@@ -198,12 +201,12 @@ impl TableView {
                     cx.act(Action::SetFilter { filter: without });
                 }
             }
-            if let Some(offer) = cx.state.links.filter.clone().filter(|f| *f != cx.state.filter) {
+            let offer = cx.state.links.filter.as_ref().map(|offer| cx.state.filter.with(offer));
+            if let Some(filter) = offer.filter(|filter| *filter != cx.state.filter) {
                 let title = cx.state.selection.map_or_else(String::new, |item| describe::title(document, item));
                 let title = shorten(title.trim(), 34);
                 if ui.button(format!("+ only {title}")).on_hover_text("list only the ops of the selection").clicked() {
-                    let text = cx.state.filter.text.clone();
-                    cx.act(Action::SetFilter { filter: Filter { text, ..offer } });
+                    cx.act(Action::SetFilter { filter });
                 }
             }
             let count = self.row_count() as u64;
@@ -272,8 +275,13 @@ fn paint_header(ui: &Ui, header: Rect) {
     }
 }
 
+/// The last column takes what the others leave.
+fn width(column: &Column, x: f32, line: Rect) -> f32 {
+    if column.title == "operands" { column.width.max(line.right() - x) } else { column.width }
+}
+
 fn cell(ui: &Ui, column: &Column, x: f32, line: Rect, clip: Rect, text: &str, ink: Color32) {
-    let area = Rect::from_min_size(Pos2::new(x, line.top()), Vec2::new(column.width - 8.0, line.height()));
+    let area = Rect::from_min_size(Pos2::new(x, line.top()), Vec2::new(width(column, x, line) - 8.0, line.height()));
     let area = Rect::from_min_max(area.min + Vec2::new(4.0, 0.0), area.max + Vec2::new(4.0, 0.0));
     let (anchor, at) = match column.right {
         true => (Align2::RIGHT_CENTER, area.right_center()),

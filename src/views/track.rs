@@ -37,6 +37,15 @@ pub struct TrackPanel {
     pub painted: Option<super::heatmap::Painted>,
 }
 
+/// What the cursor is on.
+#[derive(Clone, Copy)]
+struct Hit {
+    /// What is touched there most often.
+    touched: Option<Touched>,
+    /// The tensor whose bytes lie there, touched or not.
+    tensor: Option<u32>,
+}
+
 /// Where bytes and ops are on a canvas.
 #[derive(Clone, Copy)]
 pub struct Scale {
@@ -67,7 +76,11 @@ impl Scale {
         let floor = |v: f64| v.max(0.0).floor() as u64;
         let bytes = [floor(self.byte(area.left())), floor(self.byte(area.right()))];
         let ops = [floor(self.op(area.top())) as u32, floor(self.op(area.bottom())) as u32];
-        Region { track, bytes: [bytes[0], bytes[1].max(bytes[0].saturating_add(1))], ops: [ops[0], ops[1].max(ops[0].saturating_add(1))] }
+        Region {
+            track,
+            bytes: [bytes[0], bytes[1].max(bytes[0].saturating_add(1))],
+            ops: [ops[0], ops[1].max(ops[0].saturating_add(1))],
+        }
     }
 }
 
@@ -115,8 +128,10 @@ impl TrackPanel {
             *cx.hover = found.first().map(item).or(*cx.hover);
             response.clone().on_hover_text_at_pointer(tooltip(&document, layout, &region, found));
         }
-        let there = under.and_then(|region| layout.tensor_at(&document.trace, region.bytes[0])).map(|(tensor, _)| tensor);
-        self.mouse(ui, cx, &response, &scale, track, found.as_deref(), there);
+        let there =
+            under.and_then(|region| layout.tensor_at(&document.trace, region.bytes[0])).map(|(tensor, _)| tensor);
+        let touched = found.as_ref().and_then(|found| found.first().copied());
+        self.mouse(ui, cx, &response, &scale, track, Hit { touched, tensor: there });
         let label = accessible(&document, layout, &scale, under, found.as_deref());
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     }
@@ -128,8 +143,7 @@ impl TrackPanel {
         response: &egui::Response,
         scale: &Scale,
         track: Track,
-        found: Option<&[Touched]>,
-        there: Option<u32>,
+        hit: Hit,
     ) {
         let (mouse, drawn) = gesture(ui, response);
         draw_box(ui, drawn);
@@ -170,15 +184,15 @@ impl TrackPanel {
                 cx.act(Action::ZoomTo { target, motion: quick });
             }
             Some(Gesture::Select(area)) => cx.select_item(Item::Region(scale.region(track, area))),
-            Some(Gesture::Click(_)) => match found.and_then(|f| f.first()) {
-                Some(touched) => cx.select_item(item(touched)),
+            Some(Gesture::Click(_)) => match hit.touched {
+                Some(touched) => cx.select_item(item(&touched)),
                 // What nothing touches here is a tensor all the same.
-                None => match there {
+                None => match hit.tensor {
                     Some(tensor) => cx.select_item(Item::Tensor(tensor)),
                     None => cx.select(None),
                 },
             },
-            Some(Gesture::DoubleClick(_)) => match found.and_then(|f| f.first()) {
+            Some(Gesture::DoubleClick(_)) => match hit.touched {
                 Some(touched) => {
                     let tensor = crate::analysis::filter::TensorRef::Number(touched.tensor);
                     cx.act(Action::ZoomTo { target: ZoomTarget::Tensor(tensor), motion: quick });

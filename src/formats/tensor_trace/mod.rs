@@ -326,6 +326,9 @@ fn push_rows(
             || format!("{}: expected {expected}", place(path, byte)),
         );
     }
+    if builder.row_count() == 0 {
+        return Err(ReadError::malformed(path, 0, "a time stamp above 0", "0, which ends a trace", HINT));
+    }
     let unknown = shapes.iter().zip(&distinct.exemplars).find_map(|(s, &number)| Some((number, s.unknown_code?)));
     if let Some((number, code)) = unknown {
         builder.health.report(
