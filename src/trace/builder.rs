@@ -45,6 +45,21 @@ pub struct NameLimits {
 /// Hash of a pass's shapes, and its graph: passes that have both in common are mostly the same.
 type ClassKey = (u64, Option<u32>);
 
+/// No file or buffer of a model reaches this far today.
+const FARTHEST_BYTES: u64 = 1 << 46;
+
+/// One damaged address stretches its track until nothing else can be seen on it.
+fn report_far_away(tensors: &[Tensor], health: &mut Health) {
+    let far = |t: &&Tensor| t.offset.saturating_add(t.bytes) > FARTHEST_BYTES;
+    health.report(
+        "address_implausible",
+        Severity::Error,
+        tensors.iter().filter(far).count() as u64,
+        "tensors end beyond 64 TiB of their file or buffer: addresses are damaged, and the track is stretched by them",
+        || tensors.iter().find(far).map_or_else(String::new, |t| format!("{} at byte {}", t.name.trim(), t.offset)),
+    );
+}
+
 /// Collects what readers find, in any order but that of the ops.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -186,6 +201,7 @@ impl Builder {
         resolver.report(&classes, from_files, &mut self.health);
         let (tensors, ranges, buffers) =
             resolver.into_places().finish(&self.buffers, self.rows.first().map(|r| r.start_ns));
+        report_far_away(&tensors, &mut self.health);
         self.meta.model = described(model, &tensors);
         self.meta.op_names = self.kinds.iter().map(str::to_owned).collect();
         let (ops, accesses, passes) = expand(&self.rows, &self.shapes, &spans, &class_of, &classes);

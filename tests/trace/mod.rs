@@ -2,6 +2,7 @@
 
 mod experts;
 mod graphs;
+mod implausible;
 mod passes;
 mod places;
 mod real;
