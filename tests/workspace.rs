@@ -385,3 +385,26 @@ fn a_filter_finds_operands_and_adds_conditions() {
     session.click("+ only pass 2 (generate)");
     assert_eq!(session.scene.row_count(), 1, "both conditions hold");
 }
+
+#[test]
+fn over_the_timeline_the_wheel_scrolls_and_zooms_with_ctrl() {
+    let mut session = Session::new();
+    session.act(serde_json::from_str(r#"{"action":"zoom","view":"timeline","factor":8}"#).unwrap());
+    let at = session.canvas("Timeline,").center();
+    let before = session.scene.state.timeline.now();
+    let mut turn = |modifiers: Modifiers, session: &mut Session| {
+        session.step(vec![egui::Event::ModifiersChanged(modifiers)]);
+        session.step(input::hover(at));
+        session.step(input::wheel(at, Vec2::new(0.0, -60.0), modifiers));
+        for _ in 0..20 {
+            session.step(Vec::new());
+        }
+        session.step(vec![egui::Event::ModifiersChanged(Modifiers::NONE)]);
+        session.settle();
+        session.scene.state.timeline.now()
+    };
+    let scrolled = turn(Modifiers::NONE, &mut session);
+    assert!(scrolled.start > before.start && (scrolled.len() - before.len()).abs() < 1.0, "{before:?} {scrolled:?}");
+    let zoomed = turn(Modifiers::COMMAND, &mut session);
+    assert!(zoomed.len() > 1.05 * scrolled.len(), "{scrolled:?} {zoomed:?}");
+}

@@ -126,7 +126,10 @@ pub const CONTEXT_KEYS: [(&str, &str); 9] = [
     ("/", "search: type into the filter of the ops"),
     ("Arrows, WASD", "move what is under the cursor"),
     ("+ and -", "zoom what is under the cursor"),
-    ("Wheel", "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists"),
+    (
+        "Wheel",
+        "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists and timeline (Ctrl: zoom the timeline)",
+    ),
     ("Drag, Shift+drag, Ctrl+drag", "move; select bytes and ops of the heatmap; zoom to a box"),
     ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];

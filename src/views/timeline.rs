@@ -16,6 +16,8 @@ const RULER_POINTS: f32 = 14.0;
 /// Blocks narrower than this are joined with their neighbours into one, with the colour of the longest.
 const LEAST_BLOCK_POINTS: f32 = 1.5;
 const LABEL_POINTS: f32 = 30.0;
+/// Share of the visible time by which a wheel turn scrolls that would zoom by a factor of e elsewhere.
+const WHEEL_SHARE: f64 = 0.4;
 /// How finely time is looked at where there are more ops than can be seen.
 const MOMENTS_PER_POINT: f32 = 2.0;
 
@@ -99,7 +101,14 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
                 motion: Motion::default(),
             });
         }
-        Some(Gesture::Zoom { factor, at, .. }) => cx.act(zoom(&axis, factor, at.x, Motion::default())),
+        Some(Gesture::Zoom { factor, at, modifiers }) if modifiers.command => {
+            cx.act(zoom(&axis, factor, at.x, Motion::default()));
+        }
+        // As in other timelines, the wheel alone scrolls.
+        Some(Gesture::Zoom { factor, .. }) => {
+            let dx = -f64::from(factor.ln()) * WHEEL_SHARE;
+            cx.act(Action::Pan { view: View::Timeline, dx, dy: 0.0, motion: Motion::default() });
+        }
         Some(Gesture::Box(area) | Gesture::Select(area)) => {
             cx.act(zoom(&axis, rect.width() / area.width().max(1.0), boxed_anchor(&axis, area), quick));
         }
