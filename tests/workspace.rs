@@ -392,7 +392,7 @@ fn over_the_timeline_the_wheel_scrolls_and_zooms_with_ctrl() {
     session.act(serde_json::from_str(r#"{"action":"zoom","view":"timeline","factor":8}"#).unwrap());
     let at = session.canvas("Timeline,").center();
     let before = session.scene.state.timeline.now();
-    let mut turn = |modifiers: Modifiers, session: &mut Session| {
+    let turn = |modifiers: Modifiers, session: &mut Session| {
         session.step(vec![egui::Event::ModifiersChanged(modifiers)]);
         session.step(input::hover(at));
         session.step(input::wheel(at, Vec2::new(0.0, -60.0), modifiers));
