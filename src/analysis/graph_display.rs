@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
+use super::layout_graph::{LEAF_RADIUS, OP_RADIUS, execution_orders};
 use crate::kernel_io::layout::{LayoutGraph, NO_LAYER};
 use crate::trace::{Category, Graph};
 
-/// Radius of nodes in layout units.
-const OP_RADIUS: f32 = 1.0;
-const LEAF_RADIUS: f32 = 0.7;
+/// Radius of a folded layer's node in layout units.
 const FOLDED_RADIUS: f32 = 3.0;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,14 +94,6 @@ impl DisplayGraph {
     /// What the layout engines need of it.
     pub fn layout_graph(&self, graph: &Graph) -> LayoutGraph {
         let is_leaf = |n: &DisplayNode| n.folded.is_none() && graph.nodes[n.node as usize].leaf;
-        let mut order: Vec<u32> = self.nodes.iter().map(|n| if is_leaf(n) { u32::MAX } else { n.node }).collect();
-        for edge in &self.edges {
-            let consumer = self.nodes[edge.target as usize].node;
-            if is_leaf(&self.nodes[edge.source as usize]) {
-                let first = &mut order[edge.source as usize];
-                *first = consumer.min(*first);
-            }
-        }
         let radius = |n: &DisplayNode| match n.folded {
             Some(_) => FOLDED_RADIUS,
             None if is_leaf(n) => LEAF_RADIUS,
@@ -113,12 +104,15 @@ impl DisplayGraph {
             Some(_) => 0,
             None => graph.nodes[n.node as usize].layer.unwrap_or(NO_LAYER),
         };
+        let edges: Vec<[u32; 2]> = self.edges.iter().map(|e| [e.source, e.target]).collect();
+        let leaf: Vec<bool> = self.nodes.iter().map(is_leaf).collect();
+        let places: Vec<u32> = self.nodes.iter().map(|n| n.node).collect();
         LayoutGraph {
-            edges: self.edges.iter().map(|e| [e.source, e.target]).collect(),
             layer: self.nodes.iter().map(layer).collect(),
-            order,
-            leaf: self.nodes.iter().map(is_leaf).collect(),
+            order: execution_orders(&places, &leaf, &edges),
             radius: self.nodes.iter().map(radius).collect(),
+            edges,
+            leaf,
         }
     }
 }

@@ -3,36 +3,36 @@
 use crate::kernel_io::layout::{LayoutGraph, NO_LAYER};
 use crate::trace::{Graph, GraphNode, Trace, Track};
 
-/// Radius of leafs in layout units; ops have 1.
-const LEAF_RADIUS: f32 = 0.7;
+/// Radius of nodes in layout units.
+pub(super) const OP_RADIUS: f32 = 1.0;
+pub(super) const LEAF_RADIUS: f32 = 0.7;
 /// Nodes, and edges, that an unfolded graph may have: files may claim any number of experts.
 pub const MAX_UNFOLDED: u64 = 1 << 20;
 
 /// The nodes of `graph` in its order, ready for any engine.
 pub fn layout_graph(graph: &Graph) -> LayoutGraph {
-    let orders = execution_orders(graph);
+    let edges: Vec<[u32; 2]> = graph.edges.iter().map(|e| [e.source, e.target]).collect();
+    let leaf: Vec<bool> = graph.nodes.iter().map(|n| n.leaf).collect();
+    let places: Vec<u32> = (0..).take(graph.nodes.len()).collect();
     LayoutGraph {
-        edges: graph.edges.iter().map(|e| [e.source, e.target]).collect(),
         layer: graph.nodes.iter().map(|n| n.layer.unwrap_or(NO_LAYER)).collect(),
-        order: orders,
-        leaf: graph.nodes.iter().map(|n| n.leaf).collect(),
-        radius: graph.nodes.iter().map(radius_units).collect(),
+        order: execution_orders(&places, &leaf, &edges),
+        radius: leaf.iter().map(|&leaf| if leaf { LEAF_RADIUS } else { OP_RADIUS }).collect(),
+        edges,
+        leaf,
     }
 }
 
-fn radius_units(node: &GraphNode) -> f32 {
-    if node.leaf { LEAF_RADIUS } else { 1.0 }
-}
-
-/// Per node: its place in execution order; a leaf has that of its first consumer, or stands last without one.
-fn execution_orders(graph: &Graph) -> Vec<u32> {
-    let last = graph.nodes.len() as u32;
-    let mut orders: Vec<u32> = (0..).zip(&graph.nodes).map(|(i, node)| if node.leaf { last } else { i }).collect();
-    for edge in &graph.edges {
-        let (source, target) = (edge.source as usize, edge.target as usize);
-        let is = |node: usize, leaf: bool| graph.nodes.get(node).is_some_and(|n| n.leaf == leaf);
+/// Per node: its place in execution order, which for ops is that in `places`; a leaf has that of its first consumer, or
+/// stands last without one.
+pub(super) fn execution_orders(places: &[u32], leaf: &[bool], edges: &[[u32; 2]]) -> Vec<u32> {
+    let last = places.iter().max().map_or(0, |&place| place.saturating_add(1));
+    let mut orders: Vec<u32> = places.iter().zip(leaf).map(|(&place, &leaf)| if leaf { last } else { place }).collect();
+    for &[source, target] in edges {
+        let is = |node: u32, wanted: bool| leaf.get(node as usize).is_some_and(|&leaf| leaf == wanted);
         if is(source, true) && is(target, false) {
-            orders[source] = orders[source].min(edge.target);
+            let first = &mut orders[source as usize];
+            *first = places[target as usize].min(*first);
         }
     }
     orders

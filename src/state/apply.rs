@@ -273,14 +273,10 @@ impl AppState {
     }
 
     fn set_pass(&mut self, pass: u32) -> Result<(), String> {
-        let found = self.document.as_ref().and_then(|d| d.trace.passes.get(pass as usize)).cloned();
-        let found = found.ok_or_else(|| format!("pass {pass}"))?;
+        let item = Some(self.find(&ItemRef::Pass(pass))?);
         self.remember();
-        self.pass = Some(pass);
-        if let Some(graph) = found.graph {
-            self.show_graph(graph);
-        }
-        self.set_selection(Some(Item::Pass(pass)));
+        self.show_graph_of(item);
+        self.set_selection(item);
         Ok(())
     }
 
