@@ -1,6 +1,9 @@
 //! Native runs: the same as what they were made from, borrowed from the mapping, and safe to open when damaged.
 
 mod damage;
+mod pieces;
+mod recording;
+mod unfinished;
 
 use std::path::Path;
 
