@@ -1,0 +1,7 @@
+//! What is written, read back by a reader that shares nothing with the writer.
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test that calls them")]
+
+mod command_line;
+mod files;
+mod numbers;
+mod reader;
