@@ -8,16 +8,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 pub struct Console {
     /// Hidden where stderr is no terminal.
     bar: ProgressBar,
-    /// Where both are terminals, the text that did not fill a line yet stands above the bar.
-    line: Option<String>,
+    text: Text,
+}
+
+enum Text {
+    /// As it comes.
+    Stdout,
+    /// Stdout is the terminal that has the bar: what does not fill a line yet stands above it.
+    Lines(String),
+    Nowhere,
 }
 
 impl Console {
     pub fn new() -> Self {
         let on_terminal = std::io::stderr().is_terminal();
         let target = if on_terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-        let line = (on_terminal && std::io::stdout().is_terminal()).then(String::new);
-        Self { bar: ProgressBar::with_draw_target(None, target), line }
+        let text = match on_terminal && std::io::stdout().is_terminal() {
+            true => Text::Lines(String::new()),
+            false => Text::Stdout,
+        };
+        Self { bar: ProgressBar::with_draw_target(None, target), text }
+    }
+
+    /// Says nothing.
+    pub fn silent() -> Self {
+        Self { bar: ProgressBar::hidden(), text: Text::Nowhere }
     }
 
     pub fn loading(&self, share: f32) {
@@ -32,7 +47,7 @@ impl Console {
     pub fn start(&self, tokens: u64) {
         self.bar.set_length(tokens);
         self.bar.set_position(0);
-        let text = if self.line.is_some() { "{prefix}\n" } else { "" };
+        let text = if let Text::Lines(_) = self.text { "{prefix}\n" } else { "" };
         self.bar.set_style(style(&format!("{text}{{wide_bar}} {{pos}}/{{len}} tokens, {{msg}}, {{eta}} left")));
         self.bar.reset_eta();
         self.bar.reset_elapsed();
@@ -46,11 +61,15 @@ impl Console {
 
     /// More of the text.
     pub fn text(&mut self, text: &str) {
-        let Some(line) = &mut self.line else {
-            let mut out = std::io::stdout().lock();
-            // Nobody reads the text any more: the recording is what counts.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            return;
+        let line = match &mut self.text {
+            Text::Lines(line) => line,
+            Text::Stdout => {
+                let mut out = std::io::stdout().lock();
+                // When nobody reads the text any more, the recording still counts.
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+                return;
+            }
+            Text::Nowhere => return,
         };
         let width = usize::from(console_width());
         for c in text.chars() {
@@ -70,10 +89,10 @@ impl Console {
     /// Takes the bar away; what is left of the text stays.
     pub fn end(&mut self) {
         self.bar.finish_and_clear();
-        match self.line.take() {
-            Some(line) if !line.is_empty() => println_text(&line),
-            Some(_) => {}
-            None => self.text("\n"),
+        match &mut self.text {
+            Text::Lines(line) if !line.is_empty() => println_text(&std::mem::take(line)),
+            Text::Lines(_) | Text::Nowhere => {}
+            Text::Stdout => self.text("\n"),
         }
     }
 

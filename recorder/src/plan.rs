@@ -8,7 +8,7 @@ use crate::llama::tensor::Tensor;
 use crate::rules::{self, Reads, Writes};
 
 /// Pieces of one operand that are listed one by one; more become one range, marked as estimated.
-const MOST_RUNS: usize = 4096;
+const MOST_RUNS: usize = 1 << 16;
 
 /// One row of accesses.arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,5 +202,55 @@ impl Indexed {
                     .map(move |k| (row.saturating_mul(stride) + j * matrix + k * outer, index))
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indexed(elements: [u64; 4], pick: Pick, ids_shape: [u64; 4]) -> Indexed {
+        let strides = [4, 4 * elements[0], 4 * elements[0] * elements[1], 4 * elements[0] * elements[1] * elements[2]];
+        let layout = Layout { elements, strides, block_elements: 1, block_bytes: 4 };
+        Indexed { place: Place { tensor: 0, offset: 0 }, layout, pick, ids: 1, ids_shape }
+    }
+
+    fn bytes(indexed: &Indexed, ids: &[i64]) -> Vec<Run> {
+        indexed.runs(ids).0.into_iter().map(|(run, _)| run).collect()
+    }
+
+    #[test]
+    fn rows_come_in_the_order_of_their_indices_and_as_often() {
+        let rows = indexed([8, 10, 1, 1], Pick::Rows, [3, 1, 1, 1]);
+        assert_eq!(bytes(&rows, &[7, 2, 7]), [(224, 32), (64, 32), (224, 32)]);
+    }
+
+    #[test]
+    fn every_column_of_indices_picks_from_a_matrix_of_its_own() {
+        // As the weights of a token's experts are picked from the probabilities of that token.
+        let rows = indexed([1, 4, 3, 1], Pick::Rows, [2, 3, 1, 1]);
+        assert_eq!(bytes(&rows, &[3, 0, 1, 2, 0, 1]), [(12, 4), (0, 4), (20, 4), (24, 4), (32, 4), (36, 4)]);
+    }
+
+    #[test]
+    fn indices_repeat_over_matrices_that_have_none() {
+        let rows = indexed([2, 4, 3, 1], Pick::Rows, [2, 1, 1, 1]);
+        assert_eq!(bytes(&rows, &[1, 3]), [(8, 8), (40, 8), (72, 8), (24, 8), (56, 8), (88, 8)]);
+    }
+
+    #[test]
+    fn rows_of_one_element_are_put_together_where_they_touch() {
+        // A transposed cache: 2 tokens of 3 channels, 8 cells apart.
+        let cells = indexed([1, 24, 1, 1], Pick::Elements, [6, 1, 1, 1]);
+        assert_eq!(bytes(&cells, &[4, 12, 20, 5, 13, 21]), [(16, 8), (48, 8), (80, 8)]);
+    }
+
+    #[test]
+    fn every_expert_counts_once_and_none_outside() {
+        let experts = indexed([2, 3, 4, 1], Pick::Slices { dimension: 2, experts: true }, [2, 2, 1, 1]);
+        let (runs, wrong) = experts.runs(&[3, 1, 1, 9]);
+        assert_eq!(runs, [((24, 24), Some(1)), ((72, 24), Some(3))]);
+        assert_eq!(wrong, Some(OutOfRange { index: 9, count: 4 }));
+        assert_eq!(experts.runs(&[-1]).1, Some(OutOfRange { index: -1, count: 4 }));
     }
 }

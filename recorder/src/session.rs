@@ -73,8 +73,9 @@ pub struct Summary {
     /// Tokens that were decoded, and the time that took.
     pub tokens: u64,
     pub decode_ns: u64,
-    /// Generated tokens a second.
-    pub generate_rate: f64,
+    /// Generated tokens, and the time from the first's choice to the last's being written.
+    pub generated: u64,
+    pub generate_wall_ns: u64,
     /// Spent on watching and writing.
     pub recorder_ns: u64,
     pub bytes: u64,
@@ -96,7 +97,7 @@ impl Summary {
             units::count(u64::from(self.accesses)),
             units::bytes(self.bytes),
             units::bytes(self.bytes / self.tokens.max(1)),
-            self.generate_rate,
+            self.generated as f64 * 1e9 / self.generate_wall_ns.max(1) as f64,
             self.ended.map(|why| format!("; ended early: {why}")).unwrap_or_default(),
             self.folder.display(),
         )
@@ -147,7 +148,8 @@ pub fn record(
         position: 0,
         decode_ns: 0,
         recorder_ns: 0,
-        generated: (0, 0),
+        generated: 0,
+        generate_begun_ns: 0,
     };
     session.run(&tokens).map(Some)
 }
@@ -230,8 +232,8 @@ struct Session<'a> {
     position: u32,
     decode_ns: u64,
     recorder_ns: u64,
-    /// Generated tokens, and the time they took.
-    generated: (u64, u64),
+    generated: u64,
+    generate_begun_ns: u64,
 }
 
 /// Why the loop is over.
@@ -256,6 +258,7 @@ impl Session<'_> {
                 return end;
             }
         }
+        self.generate_begun_ns = now_ns();
         for _ in 0..self.arguments.predict {
             let token = self.sampler.sample(&mut self.context);
             if !self.arguments.ignore_eos && self.context.model().ends_generation(token) {
@@ -305,9 +308,7 @@ impl Session<'_> {
         self.recorder_ns += observer.take_spent_ns();
         self.position += tokens.len() as u32;
         self.decode_ns += duration_ns;
-        if phase == Phase::Generate {
-            self.generated = (self.generated.0 + 1, self.generated.1 + duration_ns);
-        }
+        self.generated += u64::from(phase == Phase::Generate);
         if self.flushed.elapsed() >= FLUSH_EVERY || self.pending.len() >= FLUSH_ACCESSES {
             self.flush().map_err(End::Write)?;
         }
@@ -334,6 +335,7 @@ impl Session<'_> {
             (end @ End::Write(_), _) | (end, Ok(())) => end,
             (_, Err(error)) => End::Write(error),
         };
+        let generate_wall_ns = now_ns() - self.generate_begun_ns;
         let (folder, passes) = (self.recording.folder().to_path_buf(), self.flushed_passes);
         let observer = self.context.watch();
         let mut health = std::mem::take(&mut observer.health);
@@ -368,7 +370,6 @@ impl Session<'_> {
             discard_empty(&folder, passes);
             return Err(RecordError::Decode { folder, passes, source });
         }
-        let (generated, generate_ns) = self.generated;
         Ok(Summary {
             folder,
             passes,
@@ -376,7 +377,8 @@ impl Session<'_> {
             accesses: self.pending.accesses(),
             tokens: u64::from(self.position),
             decode_ns: self.decode_ns,
-            generate_rate: generated as f64 * 1e9 / generate_ns.max(1) as f64,
+            generated: self.generated,
+            generate_wall_ns,
             recorder_ns: self.recorder_ns,
             bytes,
             ended,
