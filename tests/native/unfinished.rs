@@ -356,7 +356,7 @@ fn a_run_that_is_watched_while_it_is_recorded_only_grows() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
 
     #[test]
     fn any_run_is_there_after_every_append(run in any_run(), passes in 1_usize..4) {
