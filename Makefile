@@ -11,8 +11,8 @@ demo:
 test:
 	scripts/install-deps.sh --tests
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	cargo test --locked
+	cargo clippy --locked -p tensorscope -p tensorscope-models --all-targets -- -D warnings
+	cargo test --locked -p tensorscope -p tensorscope-models
 
 bench:
 	scripts/install-deps.sh
