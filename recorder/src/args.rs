@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Attention in one op, or in several with a transposed cache
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub flash_attention: Switch,
+    /// Something to say about the run, kept in its notes
+    #[arg(long, value_name = "TEXT")]
+    pub note: Vec<String>,
     /// Print what llama.cpp logs
     #[arg(long)]
     pub verbose: bool,

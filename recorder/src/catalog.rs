@@ -220,9 +220,8 @@ mod tests {
     #[test]
     fn everything_has_one_number_and_is_handed_out_once() {
         let mut catalog = Catalog::new(&RawModel::default());
-        let tensor = |c: &mut Catalog, offset| {
-            c.runtime_tensor("Qcur-3".to_owned(), 0, offset, 64, vec![16], "f32".to_owned())
-        };
+        let tensor =
+            |c: &mut Catalog, offset| c.runtime_tensor("Qcur-3".to_owned(), 0, offset, 64, vec![16], "f32".to_owned());
         assert_eq!((tensor(&mut catalog, 0), tensor(&mut catalog, 64), tensor(&mut catalog, 0)), (0, 1, 0));
         assert_eq!(catalog.tensor(1).and_then(|t| t.layer), Some(3));
         assert_eq!((catalog.range((0, 0, 8, None)), catalog.range((0, 0, 8, Some(1)))), (0, 1));

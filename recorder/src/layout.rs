@@ -73,9 +73,8 @@ impl Layout {
         let [n0, n1, n2, n3] = self.elements;
         let [s0, s1, s2, s3] = self.strides;
         (0..n3).flat_map(move |l| {
-            (0..n2).flat_map(move |k| {
-                (0..n1).flat_map(move |j| (0..n0).map(move |i| i * s0 + j * s1 + k * s2 + l * s3))
-            })
+            (0..n2)
+                .flat_map(move |k| (0..n1).flat_map(move |j| (0..n0).map(move |i| i * s0 + j * s1 + k * s2 + l * s3)))
         })
     }
 }

@@ -232,9 +232,8 @@ impl Observer {
             }
             let message = "weights were copied out of the model file when it was loaded: reading them touches memory, \
                            and shows on the BUFFER track";
-            self.health.report("weight_not_mapped", Severity::Warning, 1, message, || {
-                format!("{name} in {}", buffer.name)
-            });
+            self.health
+                .report("weight_not_mapped", Severity::Warning, 1, message, || format!("{name} in {}", buffer.name));
         }
         let row = self.catalog.buffer(&buffer, &name, self.pass_start_ns);
         let from_base = root.address().wrapping_sub(buffer.base);
@@ -326,7 +325,8 @@ impl Observer {
         let example = never_run.first().map(|&i| graph.nodes[i as usize].name.clone());
         let number = self.catalog.graph(graph);
         if number as usize == known {
-            let message = "nodes stand in a graph that llama.cpp never runs (branches for other inputs); they have no op";
+            let message =
+                "nodes stand in a graph that llama.cpp never runs (branches for other inputs); they have no op";
             self.health.report("node_never_runs", Severity::Info, never_run.len() as u64, message, || {
                 format!("{} in graph {number}", example.unwrap_or_default())
             });

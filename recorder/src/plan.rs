@@ -178,7 +178,9 @@ impl Indexed {
                 used.dedup();
                 used.into_iter().map(|i| ((i * stride, length), experts.then_some(i as u32))).collect()
             }
-            Pick::Rows => self.rows(ids).filter(|(_, index)| fits(&index)).map(|(at, _)| ((at, length), None)).collect(),
+            Pick::Rows => {
+                self.rows(ids).filter(|(_, index)| fits(&index)).map(|(at, _)| ((at, length), None)).collect()
+            }
             Pick::Elements => {
                 let rows = self.rows(ids).filter(|(_, index)| fits(&index)).map(|(at, _)| (at, length)).collect();
                 merged(rows).into_iter().map(|run| (run, None)).collect()
@@ -198,8 +200,7 @@ impl Indexed {
             // Fewer matrices of indices than of rows repeat.
             let spread = |own: u64, shared: u64, all: u64| (own..all.max(own + 1)).step_by(shared as usize);
             spread(j, n1, matrices).flat_map(move |j| {
-                spread(k, n2, outers)
-                    .map(move |k| (row.saturating_mul(stride) + j * matrix + k * outer, index))
+                spread(k, n2, outers).map(move |k| (row.saturating_mul(stride) + j * matrix + k * outer, index))
             })
         })
     }

@@ -12,9 +12,14 @@ pub enum Reads {
     /// The operand says where to write, or only how its shape is.
     Nothing,
     /// The rows that the integers of operand `ids` name, once for each of them.
-    Rows { ids: usize },
+    Rows {
+        ids: usize,
+    },
     /// The items of dimension `dimension` that operand `ids` names, each once: experts, or states of sequences.
-    Slices { ids: usize, dimension: usize },
+    Slices {
+        ids: usize,
+        dimension: usize,
+    },
 }
 
 /// What of its destination an op writes.
@@ -22,7 +27,9 @@ pub enum Reads {
 pub enum Writes {
     All,
     /// The rows that the integers of operand `ids` name.
-    Rows { ids: usize },
+    Rows {
+        ids: usize,
+    },
 }
 
 pub fn reads(op: sys::ggml_op, slot: u8) -> Reads {

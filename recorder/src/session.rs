@@ -195,6 +195,7 @@ fn describe(
         },
         format!("processor: {}", llama::system_info()),
     ];
+    notes.extend(arguments.note.iter().cloned());
     let trained = model.trained_context();
     if trained > 0 && context.capacity() > trained.next_multiple_of(256) {
         notes.push(format!("the model was trained on {trained} tokens of context, fewer than it got here"));

@@ -32,8 +32,8 @@ pub fn read(path: &Path, health: &mut Health) -> Result<RawModel, WeightsError> 
     }
     let mut headers = vec![first];
     for index in 2..=count {
-        let path = split_path(path, index, count)
-            .ok_or_else(|| WeightsError::SplitName { path: path.to_owned(), count })?;
+        let path =
+            split_path(path, index, count).ok_or_else(|| WeightsError::SplitName { path: path.to_owned(), count })?;
         headers.push(header(&path, health)?);
     }
     let (model, faults) = to_model(&headers);

@@ -106,8 +106,8 @@ fn a_full_disk_keeps_what_was_recorded() {
     std::fs::create_dir(&small).expect("a folder");
     let model = model(Kind::TinyLlama);
     // A mount of its own, which goes with the shell, in a namespace where that takes no rights outside.
-    let script = r#"mount -t tmpfs -o size=1m tmpfs "$1" || exit 77
-        "$2" -m "$3" -p Hello -n 3000 --ignore-eos -o "$1/run.tscope" >/dev/null
+    let script = r#"mount -t tmpfs -o size=8m tmpfs "$1" || exit 77
+        "$2" -m "$3" -p Hello -n 3000 --ignore-eos --mode order --threads 1 -o "$1/run.tscope" >/dev/null
         code=$?
         cp -r "$1/run.tscope" "$4" && ls -A "$1" >&2
         exit $code"#;
@@ -133,7 +133,8 @@ fn a_full_disk_keeps_what_was_recorded() {
     let trace = opened(&copy);
     assert!(trace.passes.len() > 10, "{}", trace.passes.len());
     assert!(trace.health.entries.iter().any(|e| e.code == "recording_unfinished"));
-    let whole = opened(&record(&model, folder.path(), &["-p", "Hello", "-n", "3000", "--ignore-eos", "--mode", "order"]));
+    let whole =
+        opened(&record(&model, folder.path(), &["-p", "Hello", "-n", "3000", "--ignore-eos", "--mode", "order"]));
     check_prefix(&trace, &whole);
 }
 

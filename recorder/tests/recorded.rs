@@ -11,19 +11,19 @@ use tensorscope_models::Kind;
 /// The program with `arguments`, not started yet.
 pub fn recorder(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tensorscope-record"));
-    command.args(arguments).stdin(std::process::Stdio::null());
+    // One thread: threads that wait for each other are slow where tests share the cores.
+    command.args(["--threads", "1"]).args(arguments).stdin(std::process::Stdio::null());
     command
 }
 
-/// A model file of `kind`, written once.
+/// A model file of `kind`, written once by this process: another may have left one of other weights.
 pub fn model(kind: Kind) -> PathBuf {
-    static WRITING: Mutex<()> = Mutex::new(());
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("models-{}", env!("CARGO_PKG_VERSION")));
-    let path = folder.join(format!("{kind}.gguf"));
-    let _one = WRITING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if !path.exists() {
-        std::fs::create_dir_all(&folder).expect("a folder for models");
+    static WRITTEN: Mutex<Vec<Kind>> = Mutex::new(Vec::new());
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind}.gguf"));
+    let mut written = WRITTEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !written.contains(&kind) {
         tensorscope_models::write(kind, &path, 7).expect("a model");
+        written.push(kind);
     }
     path
 }

@@ -133,8 +133,8 @@ pub fn run(model: &Path, prompt: &str, batch: u32, predict: u32, flash_attention
         params.n_ctx = count as u32 + predict;
         params.n_batch = batch;
         params.n_ubatch = batch;
-        params.n_threads = 2;
-        params.n_threads_batch = 2;
+        params.n_threads = 1;
+        params.n_threads_batch = 1;
         params.flash_attn_type = i32::from(flash_attention);
         params.cb_eval = Some(look);
         params.cb_eval_user_data = (&raw mut *seen).cast();

@@ -65,7 +65,9 @@ fn folders_models_and_prompts_that_do_not_do() {
 
 #[test]
 fn wrong_usage_is_told_apart() {
-    for wrong in [&["-m", "x.gguf"][..], &["-m", "x", "-o", "y", "-p", "a", "-f", "b"], &["-m", "x", "-o", "y", "--temp", "-1"]] {
+    for wrong in
+        [&["-m", "x.gguf"][..], &["-m", "x", "-o", "y", "-p", "a", "-f", "b"], &["-m", "x", "-o", "y", "--temp", "-1"]]
+    {
         let output = recorder(wrong).output().expect("it starts");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
     }
@@ -79,7 +81,8 @@ fn a_prompt_may_come_from_a_file_or_stdin_and_its_text_goes_to_stdout() {
     std::fs::write(&prompt, "Hello there\n").expect("a file");
     let tokens = |name: &str, arguments: &[&str], stdin: Option<&Path>| {
         let run = folder.path().join(name);
-        let mut command = recorder(&["-n", "0", "-m", model.to_str().expect("text"), "-o", run.to_str().expect("text")]);
+        let mut command =
+            recorder(&["-n", "0", "-m", model.to_str().expect("text"), "-o", run.to_str().expect("text")]);
         command.args(arguments);
         if let Some(path) = stdin {
             command.stdin(std::fs::File::open(path).expect("the prompt"));

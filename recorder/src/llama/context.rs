@@ -50,7 +50,9 @@ pub struct ContextParams {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    #[error("llama.cpp could not make a context of {tokens} tokens: {reason}; try a smaller one (-c), a smaller batch (-b), or another --flash-attention")]
+    #[error(
+        "llama.cpp could not make a context of {tokens} tokens: {reason}; try a smaller one (-c), a smaller batch (-b), or another --flash-attention"
+    )]
     Create { tokens: u32, reason: String },
 }
 

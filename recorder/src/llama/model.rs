@@ -12,7 +12,9 @@ use super::{Token, log};
 pub enum ModelError {
     #[error("the path of the model has a zero byte in it; rename the file")]
     Path,
-    #[error("llama.cpp could not load it: {0}; check that it is a whole GGUF model that this llama.cpp knows, and that there is memory for it")]
+    #[error(
+        "llama.cpp could not load it: {0}; check that it is a whole GGUF model that this llama.cpp knows, and that there is memory for it"
+    )]
     Load(String),
     #[error("loading was stopped")]
     Stopped,
@@ -104,7 +106,9 @@ impl Model {
         let call = |piece: &mut [u8]| {
             let room = i32::try_from(piece.len()).unwrap_or(i32::MAX);
             // SAFETY: the piece is as long as said. A number outside the vocabulary gives an empty piece.
-            unsafe { sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast::<c_char>(), room, 0, true) }
+            unsafe {
+                sys::llama_token_to_piece(self.vocab(), token, piece.as_mut_ptr().cast::<c_char>(), room, 0, true)
+            }
         };
         let mut piece = vec![0; 32];
         let mut length = call(&mut piece);
