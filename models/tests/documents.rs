@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
 use tensorscope_models::Kind;
@@ -18,35 +18,6 @@ fn text(path: &Path) -> String {
 /// First and second cell of the rows of the tables in `text`, without the code marks of the first.
 fn rows(text: &str) -> Vec<(&str, &str)> {
     text.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | ")).collect()
-}
-
-fn sources(folder: &Path, found: &mut BTreeSet<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else {
-            found.insert(path);
-        }
-    }
-}
-
-#[test]
-fn the_map_of_modules_is_that_of_the_package() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let map = text(&root().join("ARCHITECTURE.md"));
-    let section = map.split("\n### ").find_map(|section| section.strip_prefix("models/src")).expect("a section");
-    let mut listed = BTreeSet::new();
-    for (file, line) in rows(section) {
-        let path = folder.join(file);
-        let begins: Vec<String> =
-            text(&path).lines().map_while(|l| l.strip_prefix("//! ").map(str::to_owned)).collect();
-        assert!(begins.join(" ").starts_with(line), "{file}: the map says {line:?}, the file {begins:?}");
-        listed.insert(path);
-    }
-    let mut there = BTreeSet::new();
-    sources(&folder, &mut there);
-    assert_eq!(listed, there);
 }
 
 #[test]
