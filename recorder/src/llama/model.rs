@@ -101,7 +101,8 @@ impl Model {
         Some(tokens)
     }
 
-    /// The bytes that `token` stands for, which need not be whole characters.
+    /// The bytes that `token` stands for, which need not be whole characters; where it stands for none, its name in the
+    /// vocabulary, such as `<unused_7>`.
     pub fn piece(&self, token: Token) -> Vec<u8> {
         let call = |piece: &mut [u8]| {
             let room = i32::try_from(piece.len()).unwrap_or(i32::MAX);
@@ -117,6 +118,10 @@ impl Model {
             length = call(&mut piece);
         }
         piece.truncate(usize::try_from(length).unwrap_or(0));
+        if piece.is_empty() {
+            // SAFETY: the vocabulary lives; the token is one that it gave.
+            piece = super::text(unsafe { sys::llama_vocab_get_text(self.vocab(), token) }).into_bytes();
+        }
         piece
     }
 
