@@ -294,7 +294,7 @@ fn a_run_is_read_beside_the_window() {
     session.place("Drop a run here, or open one from the File menu.");
     session.scene.open(sample());
     session.settle();
-    assert_eq!(session.scene.state.document.as_ref().unwrap().trace.passes.len(), 20);
+    assert_eq!(session.scene.state.document.as_ref().unwrap().trace.passes.len(), 25);
     assert!(session.scene.state.document.as_ref().unwrap().complete);
 }
 
