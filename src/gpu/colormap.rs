@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use crate::kernel_io::heat::bucket_of;
+
 /// Entries of a palette.
 pub const PALETTE_LEN: usize = 256;
 
@@ -33,9 +35,19 @@ pub enum Scale {
     Linear,
     #[default]
     Logarithmic,
+    /// Equally many touched cells of the level have each colour.
+    Equalised,
 }
 
 impl Theme {
+    /// Of cells that are not known yet.
+    pub fn pending(self) -> [u8; 4] {
+        match self {
+            Self::Dark => [34, 37, 43, 255],
+            Self::Light => [228, 231, 235, 255],
+        }
+    }
+
     /// Of cells that nothing touched; no palette comes near it.
     pub fn untouched(self) -> [u8; 4] {
         match self {
@@ -46,12 +58,13 @@ impl Theme {
 }
 
 impl Scale {
-    /// Where `value` stands between 0 and `highest`, from 0 to 1.
-    pub fn position(self, value: u64, highest: u64) -> f32 {
-        let (value, highest) = (value as f32, highest.max(1) as f32);
+    /// Where `value` stands between 0 and `highest`, from 0 to 1; `ranks` are those of the level's buckets of values.
+    pub fn position(self, value: u64, highest: u64, ranks: &[f32]) -> f32 {
+        let (amount, highest) = (value as f32, highest.max(1) as f32);
         let position = match self {
-            Self::Linear => value / highest,
-            Self::Logarithmic => (1.0 + value).log2() / (1.0 + highest).log2(),
+            Self::Linear => amount / highest,
+            Self::Logarithmic => (1.0 + amount).log2() / (1.0 + highest).log2(),
+            Self::Equalised => ranks.get(bucket_of(value)).copied().unwrap_or(1.0),
         };
         position.clamp(0.0, 1.0)
     }
