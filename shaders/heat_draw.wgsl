@@ -52,10 +52,10 @@ fn position_of(value: vec2<u32>, level: u32) -> f32 {
     let amount = f32(value.y) * 4294967296.0 + f32(value.x);
     let highest = bitcast<f32>(data[picture.levels_at + level]);
     if picture.scale == LINEAR {
-        return clamp(amount / highest, 0.0, 1.0);
+        return clamp((amount - 1.0) / (highest - 1.0), 0.0, 1.0);
     }
     if picture.scale == LOGARITHMIC {
-        return clamp(log2(1.0 + amount) / log2(1.0 + highest), 0.0, 1.0);
+        return clamp(log2(amount) / log2(highest), 0.0, 1.0);
     }
     let bucket = min(u32(log2(amount) * BUCKETS_PER_OCTAVE + BUCKET_BIAS), BUCKETS - 1u);
     return bitcast<f32>(data[picture.ranks_at + level * BUCKETS + bucket]);

@@ -29,7 +29,7 @@ pub enum Theme {
     Light,
 }
 
-/// How values between 0 and the highest are spread over a palette.
+/// How values from 1 to the highest are spread over a palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Scale {
     Linear,
@@ -58,12 +58,13 @@ impl Theme {
 }
 
 impl Scale {
-    /// Where `value` stands between 0 and `highest`, from 0 to 1; `ranks` are those of the level's buckets of values.
+    /// Where `value`, of at least 1, stands between 1 and `highest`, from 0 to 1; `ranks` are those of the level's buckets of values.
     pub fn position(self, value: u64, highest: u64, ranks: &[f32]) -> f32 {
-        let (amount, highest) = (value as f32, highest.max(1) as f32);
+        // Where all that is touched is touched once, once is the coldest colour all the same.
+        let (amount, highest) = (value.max(1) as f32, highest.max(2) as f32);
         let position = match self {
-            Self::Linear => amount / highest,
-            Self::Logarithmic => (1.0 + amount).log2() / (1.0 + highest).log2(),
+            Self::Linear => (amount - 1.0) / (highest - 1.0),
+            Self::Logarithmic => amount.log2() / highest.log2(),
             Self::Equalised => ranks.get(bucket_of(value)).copied().unwrap_or(1.0),
         };
         position.clamp(0.0, 1.0)

@@ -205,7 +205,7 @@ impl HeatPicture<'_> {
             });
         }
         let levels_at = words.len() as u32;
-        words.extend(self.levels.iter().map(|level| (level.highest.max(1) as f32).to_bits()));
+        words.extend(self.levels.iter().map(|level| (level.highest.max(2) as f32).to_bits()));
         let ranks_at = words.len() as u32;
         if self.scale == Scale::Equalised {
             for level in self.levels {

@@ -7,10 +7,9 @@ use egui::{Color32, Mesh, Pos2, Rect, Sense, Shape, Ui};
 use super::ViewContext;
 use super::heat_cells::Cells;
 use super::heat_engine::{HeatEngine, OVERVIEW_ROWS, Source, Summed};
-use super::heatmap::{amount, palette};
+use super::heatmap::amount;
 use super::track::{Parts, Scale};
 use crate::analysis::heat::marginals::{ByteWindow, Marginals};
-use crate::gpu::colormap::Palette;
 use crate::kernel_io::heat::HeatLevel;
 use crate::state::camera::{Motion, Span};
 use crate::state::{Action, Document};
@@ -75,7 +74,7 @@ fn share(value: u64, highest: u64) -> f32 {
 }
 
 fn bars(ui: &Ui) -> Color32 {
-    ui.visuals().text_color().gamma_multiply(0.55)
+    ui.visuals().text_color().gamma_multiply(0.4)
 }
 
 /// What the ops that are seen do to each byte.
@@ -151,7 +150,6 @@ fn rows(ui: &Ui, cx: &ViewContext<'_>, track: &Margins<'_>, summed: &Summed, sum
 /// The whole track along the bottom and the whole run along the side, with what is seen of them; a click or drag goes
 /// there.
 fn minimap(ui: &Ui, cx: &mut ViewContext<'_>, engine: &mut HeatEngine, track: &Margins<'_>) {
-    let colors = palette(cx.state.heat.palette);
     let bytes = cx.state.track_bytes(track.source.track) as f64;
     let (along, across) = (track.parts.bytes_seen, track.parts.ops_seen);
     let faint = super::theme::faint(cx.state.theme).gamma_multiply(0.5);
@@ -167,23 +165,19 @@ fn minimap(ui: &Ui, cx: &mut ViewContext<'_>, engine: &mut HeatEngine, track: &M
             across.top() + at as f32 * across.height()
         };
         let mut mesh = Mesh::default();
-        let mut strip = |values: &[u64], place: &dyn Fn(usize) -> Rect, colors: Palette| {
+        let ink = ui.visuals().text_color();
+        let mut strip = |values: &[u64], place: &dyn Fn(usize) -> Rect| {
             let highest = values.iter().copied().max().unwrap_or(0);
             for (index, &value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
-                let [red, green, blue, _] = colors.sample(share(value, highest));
-                mesh.add_colored_rect(place(index), Color32::from_rgb(red, green, blue));
+                mesh.add_colored_rect(place(index), ink.gamma_multiply(0.1 + 0.6 * share(value, highest)));
             }
         };
-        strip(
-            &overview.sums.columns,
-            &|bin| Rect::from_min_max(Pos2::new(x(bin), along.top()), Pos2::new(x(bin + 1), along.bottom())),
-            colors,
-        );
-        strip(
-            &overview.sums.rows,
-            &|row| Rect::from_min_max(Pos2::new(across.left(), y(row)), Pos2::new(across.right(), y(row + 1))),
-            colors,
-        );
+        strip(&overview.sums.columns, &|bin| {
+            Rect::from_min_max(Pos2::new(x(bin), along.top()), Pos2::new(x(bin + 1), along.bottom()))
+        });
+        strip(&overview.sums.rows, &|row| {
+            Rect::from_min_max(Pos2::new(across.left(), y(row)), Pos2::new(across.right(), y(row + 1)))
+        });
         ui.painter().add(Shape::mesh(mesh));
     }
     let part = |start: f64, end: f64, whole: f64, low: f32, len: f32| {

@@ -26,6 +26,8 @@ use crate::units;
 
 use super::bands;
 
+/// Room that the legend takes, in points.
+const LEGEND_POINTS: f32 = 420.0;
 /// Space between the tracks, in points.
 const GAP: f32 = 4.0;
 
@@ -214,6 +216,10 @@ impl HeatmapView {
                 if ui.checkbox(&mut seeks, "seeks").on_hover_text("jumps between reads of the model files").changed() {
                     cx.act(Action::ShowSeeks { shown: seeks });
                 }
+            }
+            // In one line, beside the choices or below them.
+            if ui.available_width() < LEGEND_POINTS {
+                ui.end_row();
             }
             self.legend(ui, cx);
         });

@@ -73,7 +73,7 @@ fn ranks_share_the_colours_out_among_touched_cells() {
     assert!((0.9..0.95).contains(&middle), "945 of 995 cells and halves are below: {middle}");
     assert!(ranks.is_sorted());
     let single = LevelStats { highest: 5, cells: (0..BUCKETS).map(|b| u128::from(b == bucket_of(5))).collect() };
-    assert_eq!(single.ranks()[bucket_of(5)], 1.0);
+    assert_eq!(single.ranks()[bucket_of(5)], 0.0);
 }
 
 #[test]

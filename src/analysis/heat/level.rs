@@ -51,8 +51,8 @@ impl LevelStats {
         let touched = |bucket: &usize| self.cells[*bucket] > 0;
         let first = (0..BUCKETS).find(touched).map_or(0.0, |bucket| middles[bucket]);
         let last = (0..BUCKETS).rfind(touched).map_or(0.0, |bucket| middles[bucket]);
-        // All of one value: the hottest there is.
-        let position = |middle: f64| if last > first { (middle - first) / (last - first) } else { 1.0 };
+        // All of one value: as cold as what is touched once.
+        let position = |middle: f64| if last > first { (middle - first) / (last - first) } else { 0.0 };
         middles.into_iter().map(|middle| position(middle).clamp(0.0, 1.0) as f32).collect()
     }
 }
