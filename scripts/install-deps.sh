@@ -2,7 +2,7 @@
 # Installs what tensorscope needs beside a Rust toolchain, and nothing that is already there: a software Vulkan driver
 # and the libraries that the window opens at run time. With --tests also Xvfb and xdotool for the window test, and the
 # formatter and linter of the toolchain. Runs apt as root or through sudo; where it may do neither it names the packages
-# and stops. TENSORSCOPE_SKIP_INSTALL=1 goes on without them.
+# and stops. With --recorder also what llama.cpp is built with. TENSORSCOPE_SKIP_INSTALL=1 goes on without them.
 set -euo pipefail
 
 packages=(
@@ -18,8 +18,11 @@ for argument in "$@"; do
       packages+=(xvfb xdotool)
       components+=(fmt clippy)
       ;;
+    --recorder)
+      packages+=(cmake g++ libclang-dev libgomp1)
+      ;;
     *)
-      echo "usage: $0 [--tests]" >&2
+      echo "usage: $0 [--tests] [--recorder]" >&2
       exit 2
       ;;
   esac

@@ -63,7 +63,8 @@ fn find(path: &Path) -> Result<Found, ReadError> {
         };
     }
     let files = RunFiles::in_folder(path)?;
-    let named_native = has_extension(path, "tscope") || path.join("ops.arrow").exists();
+    let named_native =
+        has_extension(path, "tscope") || ["ops.arrow", "ops.arrows"].iter().any(|name| path.join(name).exists());
     // Other programs write a run.json, too.
     if path.join(native::RUN_FILE).exists() && (named_native || files.is_empty()) {
         return Ok(Found::Native);

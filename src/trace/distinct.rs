@@ -9,7 +9,7 @@ use super::names::NodeType;
 use super::raw::{RawGraph, RawNode};
 
 #[derive(Default)]
-pub(super) struct DistinctGraphs {
+pub struct DistinctGraphs {
     hasher: DefaultHashBuilder,
     by_hash: HashMap<u64, Vec<u32>>,
     pub graphs: Vec<Graph>,

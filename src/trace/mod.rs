@@ -2,7 +2,7 @@
 
 pub mod builder;
 mod columns;
-mod distinct;
+pub mod distinct;
 pub mod graph;
 pub mod health;
 mod implied;

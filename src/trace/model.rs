@@ -10,7 +10,7 @@ use super::health::Health;
 pub type Column<T> = ScalarBuffer<T>;
 
 /// A column in which values may be missing.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Nullable<T: ArrowNativeType> {
     pub values: ScalarBuffer<T>,
     pub nulls: Option<NullBuffer>,
@@ -43,7 +43,7 @@ pub mod flags {
 pub const DESTINATION_SLOT: u8 = u8::MAX;
 
 /// One row per op, in execution order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Ops {
     /// From the run's first stamp.
     pub start_ns: Column<u64>,
@@ -62,7 +62,7 @@ pub struct Ops {
 }
 
 /// Every distinct (tensor, offset, length, expert) once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Ranges {
     pub tensor: Column<u32>,
     /// From the tensor's first byte.
@@ -72,7 +72,7 @@ pub struct Ranges {
 }
 
 /// One row per byte range that an op touches, ordered by op.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Accesses {
     pub range: Column<u32>,
     /// Operand slot, or [`DESTINATION_SLOT`].
@@ -246,6 +246,21 @@ pub struct RunMeta {
     /// `timing`, `order`, or how the predecessor recorded.
     pub mode: String,
     pub notes: Vec<String>,
+}
+
+/// What a recording has to add to a run that grows: whole passes, and what they are the first to name. Rows are
+/// referred to by their number in the whole run, wherever they were added.
+#[derive(Debug, Clone, Default)]
+pub struct NewRows {
+    pub tensors: Vec<Tensor>,
+    pub ops: Ops,
+    pub ranges: Ranges,
+    pub accesses: Accesses,
+    pub passes: Vec<Pass>,
+    /// The number of the first of `graphs`.
+    pub first_graph: u32,
+    pub graphs: Vec<Graph>,
+    pub buffers: Vec<Buffer>,
 }
 
 /// A run.

@@ -10,6 +10,8 @@ use crate::state::{Document, Theme};
 use crate::trace::tracks::{Order, TrackLayout};
 use crate::trace::{Tensor, Track};
 
+/// Bands narrower than this are called by their short names.
+const SHORT_PX: f64 = 56.0;
 /// Bands of expert slices are drawn from this width on, in pixels.
 const LEAST_SLICE_PX: f64 = 2.0;
 
@@ -31,6 +33,8 @@ pub struct Band {
     pub end: f64,
     pub fill: Color32,
     pub text: String,
+    /// Instead of the text where that does not fit.
+    pub short: Option<String>,
     pub item: Option<Item>,
 }
 
@@ -75,7 +79,7 @@ fn homes(layout: &TrackLayout, strip: usize, theme: Theme, bands: &mut Vec<Band>
     for (index, (base, bytes, name)) in layout.homes.iter().enumerate() {
         let fill = theme::home(index, theme);
         let (start, end) = (*base as f64, base.saturating_add(*bytes) as f64);
-        bands.push(Band { strip, start, end, fill, text: name.clone(), item: None });
+        bands.push(Band { strip, start, end, fill, text: name.clone(), short: None, item: None });
     }
 }
 
@@ -106,7 +110,8 @@ fn layers(document: &Document, layout: &TrackLayout, seen: Span, strip: usize, t
             Some(band) if band.item == item => band.end = end,
             _ => {
                 let text = tensor.layer.map_or_else(String::new, |layer| format!("layer {layer}"));
-                bands.push(Band { strip, start, end, fill: theme::layer(tensor.layer, theme), text, item });
+                let (fill, short) = (theme::layer(tensor.layer, theme), tensor.layer.map(|layer| layer.to_string()));
+                bands.push(Band { strip, start, end, fill, text, short, item });
             }
         }
     }
@@ -123,6 +128,7 @@ fn tensors(document: &Document, layout: &TrackLayout, seen: Span, strip: usize, 
             end,
             fill: opaque(fill, theme),
             text: short(&tensor.name),
+            short: None,
             item: Some(Item::Tensor(t)),
         });
     }
@@ -148,7 +154,15 @@ fn experts(
             let from = start + f64::from(expert) * slice;
             let fill = theme::expert(expert);
             let item = Some(Item::Expert { tensor: t, expert });
-            bands.push(Band { strip, start: from, end: from + slice, fill, text: format!("expert {expert}"), item });
+            bands.push(Band {
+                strip,
+                start: from,
+                end: from + slice,
+                fill,
+                text: format!("expert {expert}"),
+                short: Some(expert.to_string()),
+                item,
+            });
         }
     }
 }
@@ -204,18 +218,23 @@ pub fn labels(bands: &[Band], seen: Span, width_px: u32, strip_px: u32, font_px:
     shown.sort_by(|a, b| b.0.total_cmp(&a.0));
     shown
         .into_iter()
-        .map(|(_, band)| {
+        .map(|(len, band)| {
             let top = f64::from(band.strip as u32 * strip_px);
             let margin = 3.0 * per_px;
+            // What is cut off by an edge of the map keeps its distance from that.
+            let (start, end) = (band.start.max(seen.start) + margin, band.end.min(seen.end) - margin);
             let [r, g, b, _] = theme::ink_on(band.fill).to_array();
             Label {
-                text: &band.text,
-                at: [band.start + margin, top + f64::from(strip_px) / 2.0],
+                text: match &band.short {
+                    Some(short) if len < SHORT_PX * per_px => short,
+                    _ => &band.text,
+                },
+                at: [start, top + f64::from(strip_px) / 2.0],
                 anchor: [0.0, 0.5],
                 shift_px: [0.0, -0.5],
                 font_px,
                 color: [r, g, b, 255],
-                room: Some([band.start + margin, top, band.end - margin, top + f64::from(strip_px)]),
+                room: Some([start, top, end, top + f64::from(strip_px)]),
             }
         })
         .collect()

@@ -218,7 +218,7 @@ impl HeatmapView {
                 }
             }
             // In one line, beside the choices or below them.
-            if ui.available_width() < LEGEND_POINTS {
+            if ui.available_size_before_wrap().x < LEGEND_POINTS {
                 ui.end_row();
             }
             self.legend(ui, cx);

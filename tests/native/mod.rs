@@ -1,6 +1,11 @@
 //! Native runs: the same as what they were made from, borrowed from the mapping, and safe to open when damaged.
 
 mod damage;
+#[cfg(unix)]
+mod full_disk;
+mod pieces;
+mod recording;
+mod unfinished;
 
 use std::path::Path;
 

@@ -17,6 +17,11 @@ pub enum Table {
 }
 
 impl Table {
+    /// In the order in which a recording writes them: what is named before what names it, and passes, whose rows say
+    /// that all the rest of them is there, last.
+    pub const ALL: [Self; 8] =
+        [Self::Buffers, Self::Tensors, Self::Ranges, Self::Nodes, Self::Edges, Self::Accesses, Self::Ops, Self::Passes];
+
     pub fn file_name(self) -> &'static str {
         match self {
             Self::Tensors => "tensors.arrow",
@@ -28,6 +33,11 @@ impl Table {
             Self::Edges => "edges.arrow",
             Self::Buffers => "buffers.arrow",
         }
+    }
+
+    /// Its file while a recording goes on.
+    pub fn stream_name(self) -> String {
+        format!("{}s", self.file_name())
     }
 
     pub fn schema(self) -> SchemaRef {

@@ -1,23 +1,23 @@
 //! One Arrow IPC file: mapped, checked, and its columns borrowed from the mapping.
 
 use std::path::Path;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{ArrowPrimitiveType, Int32Type, UInt8Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ListArray, RecordBatch, StringArray};
-use arrow_buffer::{ArrowNativeType, Buffer};
+use arrow_buffer::ArrowNativeType;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
-use arrow_ipc::{MessageHeader, convert, root_as_footer, root_as_message};
-use arrow_schema::{DataType, Schema};
+use arrow_ipc::{convert, root_as_footer};
+use arrow_schema::DataType;
 
+use super::batch::{self, Span, check_schema};
 use super::schema::Table;
 use crate::formats::error::ReadError;
 use crate::formats::mapped::MappedFile;
 use crate::trace::{Column, Nullable};
 
-const HINT: &str = "the run is damaged or incomplete; convert or record it again";
+pub const HINT: &str = "the run is damaged or incomplete; convert or record it again";
 const MAGIC: &[u8] = b"ARROW1";
 /// Footer length and magic at the end of a file.
 const TRAILER_BYTES: usize = 10;
@@ -34,6 +34,21 @@ impl Rows {
         let batch = read_batch(&file, table)?;
         file.check()?;
         Ok(Self { batch, file })
+    }
+
+    /// Rows of `file` that were read in another way.
+    pub fn new(batch: RecordBatch, file: Arc<MappedFile>) -> Self {
+        Self { batch, file }
+    }
+
+    /// The first `rows` of them.
+    pub fn first(self, rows: usize) -> Self {
+        let rows = rows.min(self.len());
+        Self { batch: self.batch.slice(0, rows), ..self }
+    }
+
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
     }
 
     pub fn len(&self) -> usize {
@@ -166,123 +181,19 @@ fn read_batch(file: &Arc<MappedFile>, table: Table) -> Result<RecordBatch, ReadE
     let mut batches = Vec::new();
     let decoder = FileDecoder::new(written.clone(), footer.version());
     for block in footer.recordBatches().into_iter().flatten() {
-        let span = || -> Option<(usize, usize, usize)> {
+        let span = || -> Option<Span> {
             let offset = usize::try_from(block.offset()).ok()?;
-            let metadata = usize::try_from(block.metaDataLength()).ok()?;
-            let body = usize::try_from(block.bodyLength()).ok()?;
-            let end = offset.checked_add(metadata)?.checked_add(body)?;
-            (metadata >= 8 && (offset + metadata).is_multiple_of(8) && end <= footer_at)
-                .then_some((offset, metadata, body))
+            let metadata_bytes = usize::try_from(block.metaDataLength()).ok()?;
+            let body_bytes = usize::try_from(block.bodyLength()).ok()?;
+            let span = Span { offset, metadata_bytes, body_bytes };
+            let fits = span.end()? <= footer_at && metadata_bytes >= 8 && (offset + metadata_bytes).is_multiple_of(8);
+            fits.then_some(span)
         };
-        let (offset, metadata, body) = span()
+        let span = span()
             .ok_or_else(|| damaged(footer_at, "batches inside the file", format!("one at {}", block.offset())))?;
-        check_batch(&bytes[offset..offset + metadata], body, &written)
-            .map_err(|found| damaged(offset, "a batch whose columns lie inside it", found))?;
-        let buffer = borrow(file, offset, metadata + body)
-            .ok_or_else(|| damaged(offset, "a batch inside the file", "one outside".to_owned()))?;
-        let batch = decoder.read_record_batch(block, &buffer).map_err(arrow(offset))?;
+        let batch =
+            batch::decode(file, &decoder, &written, span).map_err(|(want, found)| damaged(span.offset, want, found))?;
         batches.extend(batch);
     }
-    match batches.len() {
-        0 => Ok(RecordBatch::new_empty(written)),
-        1 => Ok(batches.swap_remove(0)),
-        _ => arrow_select::concat::concat_batches(&written, &batches).map_err(arrow(0)),
-    }
-}
-
-/// Part of the mapped file as an Arrow buffer that keeps the mapping alive.
-#[expect(unsafe_code, reason = "borrowing what is not allocated by Arrow has no safe interface")]
-fn borrow(file: &Arc<MappedFile>, offset: usize, len: usize) -> Option<Buffer> {
-    let part = file.bytes().get(offset..offset.checked_add(len)?)?;
-    let start = NonNull::new(part.as_ptr().cast_mut())?;
-    // SAFETY: `part` lies in the mapping, which `file` keeps; the buffer owns a share of `file` and only reads.
-    Some(unsafe { Buffer::from_custom_allocation(start, len, file.clone()) })
-}
-
-/// Every expected column must be there with its type, and without nulls where none are expected.
-fn check_schema(written: &Schema, expected: &Schema) -> Result<(), (String, String)> {
-    for field in expected.fields() {
-        let want = || format!("column `{}` of type {}", field.name(), field.data_type());
-        let found = written.field_with_name(field.name()).map_err(|_| (want(), "no such column".to_owned()))?;
-        let same = match (field.data_type(), found.data_type()) {
-            // Writers name a list's items as they like.
-            (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
-            (a, b) => a == b,
-        };
-        if !same {
-            return Err((want(), format!("type {}", found.data_type())));
-        }
-    }
-    for field in written.fields() {
-        let known = match field.data_type() {
-            DataType::Utf8 => true,
-            DataType::List(item) => item.data_type().is_primitive(),
-            other => other.is_primitive(),
-        };
-        if !known {
-            return Err((
-                "columns of numbers, text and lists of numbers".to_owned(),
-                format!("type {}", field.data_type()),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Checks what the decoder takes on trust: that buffers lie in the body, and that validity bits cover their rows.
-fn check_batch(metadata: &[u8], body_bytes: usize, schema: &Schema) -> Result<(), String> {
-    let skip = if metadata.starts_with(&[0xff; 4]) { 8 } else { 4 };
-    let message = root_as_message(&metadata[skip..]).map_err(|e| e.to_string())?;
-    if message.header_type() != MessageHeader::RecordBatch {
-        return Err(format!("a {:?} message", message.header_type()));
-    }
-    let batch = message.header_as_record_batch().ok_or("no record batch")?;
-    if batch.compression().is_some() {
-        return Err("compressed columns, which cannot be mapped".to_owned());
-    }
-    let rows = batch.length();
-    let mut nodes = batch.nodes().ok_or("no column lengths")?.iter();
-    let mut buffers = batch.buffers().ok_or("no column buffers")?.iter();
-    for buffer in buffers.clone() {
-        let inside = || {
-            let end = u64::try_from(buffer.offset()).ok()?.checked_add(u64::try_from(buffer.length()).ok()?)?;
-            // The format wants 8-byte steps, and the decoder asserts that values are aligned.
-            (end <= body_bytes as u64 && buffer.offset() % 8 == 0).then_some(())
-        };
-        inside().ok_or_else(|| format!("a buffer of {} bytes at {}", buffer.length(), buffer.offset()))?;
-    }
-    let mut column = |length: Option<i64>, has_offsets: bool, values: usize| -> Result<(), String> {
-        let node = nodes.next().ok_or("too few column lengths")?;
-        let fits = node.length() >= 0
-            && length.is_none_or(|rows| rows == node.length())
-            && (0..=node.length()).contains(&node.null_count());
-        if !fits {
-            return Err(format!("a column of {} rows with {} nulls", node.length(), node.null_count()));
-        }
-        let validity = buffers.next().ok_or("too few buffers")?;
-        if node.null_count() > 0 && validity.length().saturating_mul(8) < node.length() {
-            return Err(format!("{} bytes of validity for {} rows", validity.length(), node.length()));
-        }
-        if has_offsets {
-            let offsets = buffers.next().ok_or("too few buffers")?;
-            if offsets.length() % 4 != 0 {
-                return Err(format!("{} bytes of 32-bit offsets", offsets.length()));
-            }
-        }
-        for _ in 0..values {
-            buffers.next().ok_or("too few buffers")?;
-        }
-        Ok(())
-    };
-    for field in schema.fields() {
-        match field.data_type() {
-            DataType::Utf8 => column(Some(rows), true, 1)?,
-            DataType::List(_) => {
-                column(Some(rows), true, 0)?;
-                column(None, false, 1)?;
-            }
-            _ => column(Some(rows), false, 1)?,
-        }
-    }
-    Ok(())
+    batch::joined(&written, batches).map_err(arrow(0))
 }
