@@ -1,5 +1,6 @@
 //! The heatmap: the CPU twin against the definition, the kernels against the twin, and both against bad columns.
 
+mod bundled;
 mod levels;
 mod pictures;
 mod run;
