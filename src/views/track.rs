@@ -601,7 +601,7 @@ fn ruler(ui: &Ui, scale: &Scale<'_>, area: Rect) {
     for tick in units::ticks(scale.bytes.start, scale.bytes.end, step) {
         let x = scale.x(tick);
         painter.line_segment([Pos2::new(x, area.bottom() - 4.0), Pos2::new(x, area.bottom())], (1.0, ink));
-        let text = if step < 1024.0 { units::count(tick as u64) } else { units::bytes(tick as u64) };
+        let text = units::bytes_at(tick as u64, step);
         if x + 50.0 < scale.rect.right() {
             painter.text(Pos2::new(x + 2.0, area.top()), Align2::LEFT_TOP, text, FontId::proportional(9.5), ink);
         }
