@@ -333,7 +333,11 @@ impl Scene for Workspace {
     }
 
     fn busy(&self) -> bool {
-        self.loader.is_some() || self.graph.is_settling() || !self.script.is_done() || !self.actions.is_empty()
+        self.loader.is_some()
+            || self.graph.is_settling()
+            || self.heatmap.is_working()
+            || !self.script.is_done()
+            || !self.actions.is_empty()
     }
 
     fn title(&self) -> String {

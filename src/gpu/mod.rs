@@ -15,8 +15,10 @@ pub mod heat_draw;
 pub mod heat_kernels;
 mod heat_maxima;
 pub mod heat_plan;
+pub mod heat_tiles;
 pub mod layout;
 pub mod shaders;
+pub mod text;
 
 pub use context::{Gpu, GpuError};
 pub use frame_gpu::FrameGpu;

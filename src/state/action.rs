@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
 use crate::analysis::filter::{Filter, Region, TensorRef};
+use crate::analysis::row_axis::Rows;
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
@@ -120,6 +121,7 @@ pub enum ScaleChoice {
     Linear,
     #[default]
     Logarithmic,
+    Equalised,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -208,6 +210,12 @@ pub enum Action {
     },
     SetOrder {
         order: Order,
+    },
+    SetRows {
+        rows: Rows,
+    },
+    ShowSeeks {
+        shown: bool,
     },
     SetPalette {
         palette: PaletteChoice,
