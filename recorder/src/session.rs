@@ -120,7 +120,7 @@ pub fn record(
     let mut health = Health::default();
     let raw_model = weights::read(&arguments.model, &mut health)?;
     llama::log::capture(arguments.verbose);
-    let loaded = Model::load(&arguments.model, |share| {
+    let loaded = Model::load(&arguments.model, !arguments.no_mmap, |share| {
         console.loading(share);
         !stop.load(Ordering::Relaxed)
     });
