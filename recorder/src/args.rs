@@ -8,7 +8,7 @@ use crate::observer::Mode;
 
 /// Run a model with stock llama.cpp and record which bytes every operation reads and writes.
 ///
-/// The run is a folder that `tensorscope` opens. Weights stay mapped to the model's file and are neither moved nor repacked, so that every range is one of that file. Models run on the processor.
+/// The run is a folder that `tensorscope` opens. Weights stay mapped to the model's file, unless --no-mmap is given, and are not repacked, so that every range is one of that file. Models run on the processor.
 #[derive(Parser, Debug)]
 #[command(name = "tensorscope-record", version)]
 pub struct Arguments {
@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub threads: Option<u32>,
     /// Tokens of context; none: what prompt and prediction need
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 24))]
     pub context: Option<u32>,
     /// Tokens of the prompt that one pass takes at most
     #[arg(short, long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]

@@ -12,8 +12,10 @@ pub struct Console {
 }
 
 enum Text {
-    /// As it comes.
-    Stdout,
+    /// As it comes; without what moves a cursor where that is a terminal.
+    Stdout {
+        terminal: bool,
+    },
     /// Stdout is the terminal that has the bar: what does not fill a line yet stands above it.
     Lines(String),
     Nowhere,
@@ -25,7 +27,7 @@ impl Console {
         let target = if on_terminal { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let text = match on_terminal && std::io::stdout().is_terminal() {
             true => Text::Lines(String::new()),
-            false => Text::Stdout,
+            false => Text::Stdout { terminal: std::io::stdout().is_terminal() },
         };
         Self { bar: ProgressBar::with_draw_target(None, target), text }
     }
@@ -63,7 +65,9 @@ impl Console {
     pub fn text(&mut self, text: &str) {
         let line = match &mut self.text {
             Text::Lines(line) => line,
-            Text::Stdout => {
+            Text::Stdout { terminal } => {
+                let shown = |c: &char| !*terminal || *c == '\n' || !c.is_control();
+                let text: String = text.chars().filter(shown).collect();
                 let mut out = std::io::stdout().lock();
                 // When nobody reads the text any more, the recording still counts.
                 let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -92,7 +96,7 @@ impl Console {
         match &mut self.text {
             Text::Lines(line) if !line.is_empty() => println_text(&std::mem::take(line)),
             Text::Lines(_) | Text::Nowhere => {}
-            Text::Stdout => self.text("\n"),
+            Text::Stdout { .. } => self.text("\n"),
         }
     }
 

@@ -10,6 +10,13 @@ use tensorscope_record::args::Arguments;
 use tensorscope_record::console::Console;
 use tensorscope_record::session;
 
+/// Without waiting for what llama.cpp is at.
+#[expect(unsafe_code, reason = "std only exits through handlers, which wait for threads")]
+fn exit_at_once() {
+    // SAFETY: ends the process; what was written is with the system.
+    unsafe { libc::_exit(130) };
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut console = Console::new();
@@ -18,7 +25,7 @@ fn main() -> ExitCode {
     let handled = ctrlc::set_handler(move || {
         // Who asks twice does not want to wait for the end of an op.
         if asked.swap(true, Ordering::Relaxed) {
-            std::process::abort();
+            exit_at_once();
         }
     });
     if let Err(error) = handled {

@@ -110,6 +110,8 @@ pub struct Observer {
     ids: HashMap<usize, Vec<i64>>,
     /// Address of each model file's first byte, as its first weight tells.
     file_base: HashMap<u32, u64>,
+    /// Whether the accesses of the last op wait until it ran.
+    waits: bool,
     spent_ns: u64,
 }
 
@@ -128,6 +130,7 @@ impl Observer {
             graph: None,
             ids: HashMap::new(),
             file_base: HashMap::new(),
+            waits: false,
             spent_ns: 0,
         }
     }
@@ -378,6 +381,7 @@ impl Watch for Observer {
                 };
                 let works = plan.works;
                 self.begin_op(known);
+                self.waits = waits;
                 if !waits {
                     self.list_accesses(known, node);
                 }
@@ -402,8 +406,7 @@ impl Watch for Observer {
         if self.mode == Mode::Timing {
             op.duration_ns = Some((begun - self.origin_ns).saturating_sub(op.start_ns));
         }
-        // Still without accesses: they waited for this.
-        if op.first_access as usize == self.pass.accesses.len() {
+        if std::mem::take(&mut self.waits) {
             self.list_accesses(known, node);
         }
         self.spent_ns += now_ns() - begun;

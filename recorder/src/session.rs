@@ -59,8 +59,16 @@ pub enum RecordError {
 fn kept(folder: &Path, passes: u32) -> String {
     match passes {
         0 => "Nothing had been recorded".to_owned(),
-        _ => format!("The {passes} passes before that stay: tensorscope {}", folder.display()),
+        _ if !folder.exists() => format!("The {passes} passes before that are gone: something removed the folder"),
+        _ => format!("The {passes} passes before that stay: tensorscope {}", quoted(folder)),
     }
+}
+
+/// As a shell takes it for one word.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// What became of a recording.
@@ -70,9 +78,10 @@ pub struct Summary {
     pub passes: u32,
     pub ops: u32,
     pub accesses: u32,
-    /// Tokens that were decoded, and the time that took.
+    /// Tokens that were decoded.
     pub tokens: u64,
-    pub decode_ns: u64,
+    /// From the first pass to the last flush.
+    pub wall_ns: u64,
     /// Generated tokens, and the time from the first's choice to the last's being written.
     pub generated: u64,
     pub generate_wall_ns: u64,
@@ -94,17 +103,18 @@ impl Summary {
             0.0..1.0 => format!("; {:.1} s a token", 1.0 / rate),
             _ => format!("; {rate:.1} tokens a second"),
         };
-        let share = 100.0 * self.recorder_ns as f64 / self.decode_ns.max(1) as f64;
+        let share = 100.0 * self.recorder_ns as f64 / self.wall_ns.max(1) as f64;
         format!(
-            "{}: {} passes, {} ops, {} accesses, {} ({} a token){rate}, {share:.1} % of the time in the recorder{}. Open it: tensorscope {}",
+            "{}: {} pass{}, {} ops, {} accesses, {} ({} a token){rate}, {share:.1} % of the time in the recorder{}. Open it: tensorscope {}",
             self.folder.display(),
             units::count(u64::from(self.passes)),
+            if self.passes == 1 { "" } else { "es" },
             units::count(u64::from(self.ops)),
             units::count(u64::from(self.accesses)),
             units::bytes(self.bytes),
             units::bytes(self.bytes / self.tokens.max(1)),
             self.ended.map(|why| format!("; ended early: {why}")).unwrap_or_default(),
-            self.folder.display(),
+            quoted(&self.folder),
         )
     }
 }
@@ -131,11 +141,10 @@ pub fn record(
     let tokens = model.tokenize(&prompt).filter(|t| !t.is_empty()).ok_or(RecordError::EmptyPrompt)?;
     let params = context_params(arguments, tokens.len())?;
     let mut observer = Observer::new(Catalog::new(&raw_model), arguments.mode);
-    observer.health = health;
+    observer.health = health.clone();
     let context = Context::new(&model, params, observer, stop.clone())?;
     let sampler = Sampler::new(arguments.temperature, arguments.seed).ok_or(RecordError::Sampler)?;
     let meta = describe(arguments, &raw_model, &model, &context, tokens.len());
-    let health = Health::default();
     let recording = Recording::create(&arguments.output, &meta, &health).map_err(RecordError::Begin)?;
     let session = Session {
         arguments,
@@ -149,14 +158,14 @@ pub fn record(
         pieces: Pieces::default(),
         flushed: Instant::now(),
         flushed_passes: 0,
+        described: None,
         origin_ns: None,
         position: 0,
-        decode_ns: 0,
         recorder_ns: 0,
         generated: 0,
         generate_begun_ns: 0,
     };
-    session.run(&tokens).map(Some)
+    session.run(&tokens)
 }
 
 fn context_params(arguments: &Arguments, prompt: usize) -> Result<ContextParams, RecordError> {
@@ -200,9 +209,12 @@ fn describe(
         },
         format!("processor: {}", llama::system_info()),
     ];
+    if arguments.no_text {
+        notes.push("text and token numbers were kept back (--no-text)".to_owned());
+    }
     notes.extend(arguments.note.iter().cloned());
     let trained = model.trained_context();
-    if trained > 0 && context.capacity() > trained.next_multiple_of(256) {
+    if trained > 0 && context.capacity() > trained {
         notes.push(format!("the model was trained on {trained} tokens of context, fewer than it got here"));
     }
     RunMeta {
@@ -232,11 +244,12 @@ struct Session<'a> {
     pieces: Pieces,
     flushed: Instant,
     flushed_passes: u32,
+    /// The health that run.json has.
+    described: Option<Health>,
     /// When the first pass began.
     origin_ns: Option<u64>,
     /// Of the next token.
     position: u32,
-    decode_ns: u64,
     recorder_ns: u64,
     generated: u64,
     generate_begun_ns: u64,
@@ -251,7 +264,7 @@ enum End {
 }
 
 impl Session<'_> {
-    fn run(mut self, prompt: &[Token]) -> Result<Summary, RecordError> {
+    fn run(mut self, prompt: &[Token]) -> Result<Option<Summary>, RecordError> {
         self.console.start(prompt.len() as u64 + u64::from(self.arguments.predict));
         let end = self.decode_all(prompt);
         self.console.end();
@@ -293,6 +306,7 @@ impl Session<'_> {
         self.console.text(&text);
         let begun_ns = now_ns();
         let origin_ns = *self.origin_ns.get_or_insert(begun_ns);
+        self.meta.clock = format!("ns of CLOCK_MONOTONIC, which was at {origin_ns} when the first pass began");
         self.context.watch().begin(begun_ns, origin_ns);
         match self.context.decode(tokens, self.position) {
             Ok(()) => {}
@@ -313,7 +327,6 @@ impl Session<'_> {
         self.pending.push(trace, info, !self.arguments.no_text, &observer.catalog);
         self.recorder_ns += observer.take_spent_ns();
         self.position += tokens.len() as u32;
-        self.decode_ns += duration_ns;
         self.generated += u64::from(phase == Phase::Generate);
         if self.flushed.elapsed() >= FLUSH_EVERY || self.pending.len() >= FLUSH_ACCESSES {
             self.flush().map_err(End::Write)?;
@@ -330,23 +343,35 @@ impl Session<'_> {
         let begun_ns = now_ns();
         let rows = self.pending.take(&mut self.context.watch().catalog);
         self.recording.append(&rows)?;
+        // A recording that dies says what was doubtful until then.
+        let health = &self.context.watch().health;
+        if self.described.as_ref() != Some(health) {
+            self.recording.describe(&self.meta, health)?;
+            self.described = Some(health.clone());
+        }
         self.flushed_passes = self.pending.passes();
         self.flushed = Instant::now();
         self.recorder_ns += now_ns() - begun_ns;
         Ok(())
     }
 
-    fn finish(mut self, end: End) -> Result<Summary, RecordError> {
+    fn finish(mut self, end: End) -> Result<Option<Summary>, RecordError> {
         let end = match (end, self.flush()) {
             (end @ End::Write(_), _) | (end, Ok(())) => end,
             (_, Err(error)) => End::Write(error),
         };
-        let generate_wall_ns = now_ns() - self.generate_begun_ns;
+        let now = now_ns();
+        let (wall_ns, generate_wall_ns) = (now - self.origin_ns.unwrap_or(now), now - self.generate_begun_ns);
         let (folder, passes) = (self.recording.folder().to_path_buf(), self.flushed_passes);
         let observer = self.context.watch();
         let mut health = std::mem::take(&mut observer.health);
         let ended = match end {
             End::Done => None,
+            End::Early(_) if passes == 0 => {
+                drop(self.recording);
+                discard_empty(&folder, passes);
+                return Ok(None);
+            }
             End::Early(why) => Some(why),
             End::Write(source) => {
                 // The streams stay as they are: they open, and finishing them would need more room.
@@ -361,9 +386,6 @@ impl Session<'_> {
             }
         };
         self.meta.notes.extend(ended.map(|why| format!("ended early: {why}")));
-        if let Some(origin_ns) = self.origin_ns {
-            self.meta.clock = format!("ns of CLOCK_MONOTONIC, which was at {origin_ns} when the first pass began");
-        }
         let buffers = self.context.watch().catalog.buffers().to_vec();
         let bytes = match self.recording.finish(&self.meta, &health, &buffers) {
             Ok(bytes) => bytes,
@@ -376,20 +398,20 @@ impl Session<'_> {
             discard_empty(&folder, passes);
             return Err(RecordError::Decode { folder, passes, source });
         }
-        Ok(Summary {
+        Ok(Some(Summary {
             folder,
             passes,
             ops: self.pending.ops(),
             accesses: self.pending.accesses(),
             tokens: u64::from(self.position),
-            decode_ns: self.decode_ns,
+            wall_ns,
             generated: self.generated,
             generate_wall_ns,
             recorder_ns: self.recorder_ns,
             bytes,
             ended,
             health,
-        })
+        }))
     }
 }
 

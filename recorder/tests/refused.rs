@@ -50,6 +50,16 @@ fn folders_models_and_prompts_that_do_not_do() {
     let said = with(Path::new(&at("unknown.gguf")), &["-p", "x"]);
     assert!(said.contains("unknown model architecture") && said.contains("lhama"), "{said}");
 
+    // Without a vocabulary: one byte less of text, one more of padding, so that the data stays where it is.
+    let data = crate::reference::weights(&good).values().map(|w| w.0).min().expect("tensors") as usize;
+    let key = b"tokenizer.ggml.model";
+    let key = bytes.windows(key.len()).position(|w| w == key).expect("its key") + key.len();
+    let (length, text) = (key + 4, key + 12);
+    assert_eq!(&bytes[text..text + 5], b"llama");
+    let none = [&bytes[..length], &4_u64.to_le_bytes(), b"none", &bytes[text + 5..data], &[0], &bytes[data..]].concat();
+    std::fs::write(at("none.gguf"), none).expect("a file");
+    assert!(with(Path::new(&at("none.gguf")), &["-p", "x"]).contains("no vocabulary"));
+
     let long = "word ".repeat(300);
     assert!(with(&good, &["-c", "256", "-p", &long]).contains("the context holds 256"));
     std::fs::write(at("latin1.txt"), b"caf\xe9").expect("a file");
@@ -57,7 +67,8 @@ fn folders_models_and_prompts_that_do_not_do() {
     assert!(with(&good, &["-f", &at("none.txt")]).contains("none.txt"));
 
     let refused = |output: &str| refusal(folder.path(), &good, &["-p", "x", "-n", "1", "-o", output]);
-    assert!(refused(&at("no/such/run.tscope")).contains("no/such"));
+    let said = refused(&at("no/such/run.tscope"));
+    assert!(said.contains("no/such/run.tscope: "), "the name that was asked for: {said}");
     assert!(refused(&at("text.gguf")).contains("something already"));
     assert!(refused(&format!("{}/run.tscope", at("text.gguf"))).contains("text.gguf"));
     assert!(refused("/proc/run.tscope").contains("/proc"));
@@ -71,6 +82,19 @@ fn wrong_usage_is_told_apart() {
         let output = recorder(wrong).output().expect("it starts");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}: {}", stderr(&output));
     }
+}
+
+#[test]
+fn nobody_has_to_listen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let run = folder.path().join("run.tscope");
+    let model = model(Kind::TinyLlama);
+    let arguments = ["-p", "Hello", "-n", "2", "--ignore-eos", "--verbose", "-o", run.to_str().expect("text")];
+    let mut command = recorder(&["-m", model.to_str().expect("text")]);
+    let status = command.args(arguments).stdout(full()).stderr(full()).status().expect("it starts");
+    assert!(status.success(), "{status}");
+    assert_eq!(opened(&run).passes.len(), 3);
 }
 
 #[test]

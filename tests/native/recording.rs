@@ -58,8 +58,8 @@ fn a_recording_takes_no_name_that_is_taken_and_leaves_nothing_when_it_cannot_beg
         checked
     };
     assert!(matches!(begin("taken.tscope"), WriteError::Exists(_)));
-    assert!(begin("missing/run.tscope").to_string().contains("missing/run.tscope.partial"));
-    assert!(begin("file/run.tscope").to_string().contains("file/run.tscope.partial"));
+    assert!(begin("missing/run.tscope").to_string().contains("missing/run.tscope: "));
+    assert!(begin("file/run.tscope").to_string().contains("file/run.tscope: "));
     Recording::check(&folder.path().join("free.tscope/")).unwrap();
     assert_eq!(names(folder.path()), ["file", "taken.tscope"]);
     assert_eq!(names(&folder.path().join("taken.tscope")), ["keep"]);

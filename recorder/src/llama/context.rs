@@ -80,6 +80,7 @@ pub struct Context<'m, W: Watch> {
     /// From a box; C++ holds the same pointer, so that everything goes through it.
     watched: NonNull<Watched<W>>,
     model: &'m Model,
+    capacity: u32,
 }
 
 impl<'m, W: Watch> Context<'m, W> {
@@ -113,9 +114,10 @@ impl<'m, W: Watch> Context<'m, W> {
         }
         raw.abort_callback = Some(aborts::<W>);
         raw.abort_callback_data = watched.as_ptr().cast();
+        log::forget();
         // SAFETY: the model lives; what the callbacks get lives until the context is freed.
         match NonNull::new(unsafe { sys::llama_init_from_model(model.raw(), raw) }) {
-            Some(raw) => Ok(Self { raw, watched, model }),
+            Some(raw) => Ok(Self { raw, watched, model, capacity: params.tokens }),
             None => {
                 // SAFETY: leaked above, and no context holds it.
                 drop(unsafe { Box::from_raw(watched.as_ptr()) });
@@ -133,10 +135,9 @@ impl<'m, W: Watch> Context<'m, W> {
         self.model
     }
 
-    /// Tokens that fit, which llama.cpp may round up.
+    /// Tokens that were asked for; llama.cpp rounds up, and what is beyond is left alone.
     pub fn capacity(&self) -> u32 {
-        // SAFETY: the context lives.
-        unsafe { sys::llama_n_ctx_seq(self.raw()) }
+        self.capacity
     }
 
     pub fn watch(&mut self) -> &mut W {
@@ -166,6 +167,7 @@ impl<'m, W: Watch> Context<'m, W> {
             seq_id: sequence_of.as_mut_ptr(),
             logits: outputs.as_mut_ptr(),
         };
+        log::forget();
         // SAFETY: every array has `n_tokens` items and outlives the call.
         let code = unsafe { sys::llama_decode(self.raw(), batch) };
         // SAFETY: the context lives; results are in memory after this.

@@ -1,6 +1,7 @@
 //! What llama.cpp logs: kept until somebody asks why something failed, printed when the person wants all of it.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,8 +23,24 @@ static PRINT: AtomicBool = AtomicBool::new(false);
 /// Takes llama.cpp's log from stderr; `print` sends it there all the same.
 pub fn capture(print: bool) {
     PRINT.store(print, Ordering::Relaxed);
-    // SAFETY: `receive` is a function and needs no data.
-    unsafe { sys::llama_log_set(Some(receive), std::ptr::null_mut()) };
+    // SAFETY: both are functions and need no data.
+    unsafe {
+        sys::llama_log_set(Some(receive), std::ptr::null_mut());
+        sys::ggml_set_abort_callback(Some(aborting));
+    }
+}
+
+/// ggml found that something cannot be, and ends the program when this returns.
+unsafe extern "C" fn aborting(message: *const c_char) {
+    let why = super::text(message);
+    // What was flushed stays; nobody is left to tell when this fails.
+    let _ = writeln!(
+        std::io::stderr().lock(),
+        "tensorscope-record: llama.cpp gave up: {}; what was flushed of the run stays and opens",
+        why.lines().next().unwrap_or_default().trim()
+    );
+    // SAFETY: ends the process without its handlers, which would wait for threads that no longer come.
+    unsafe { libc::_exit(1) };
 }
 
 unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _: *mut c_void) {
@@ -33,7 +50,8 @@ unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _:
     // SAFETY: llama.cpp passes a string that ends with a zero.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
     if PRINT.load(Ordering::Relaxed) {
-        eprint!("{text}");
+        // Nobody reads it: no reason to end the recording.
+        let _ = write!(std::io::stderr().lock(), "{text}");
     }
     let Ok(mut log) = LOG.lock() else { return };
     if level != sys::GGML_LOG_LEVEL_CONT {
@@ -48,6 +66,13 @@ unsafe extern "C" fn receive(level: sys::ggml_log_level, text: *const c_char, _:
             }
             log.lines.push(line);
         }
+    }
+}
+
+/// Forgets what was logged: what comes next explains the next failure.
+pub fn forget() {
+    if let Ok(mut log) = LOG.lock() {
+        log.lines.clear();
     }
 }
 

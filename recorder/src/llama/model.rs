@@ -18,8 +18,12 @@ pub enum ModelError {
     Load(String),
     #[error("loading was stopped")]
     Stopped,
-    #[error("it has an encoder; the recorder runs models that only decode")]
-    Encoder,
+    #[error(
+        "it does not generate text token by token (it is an encoder, or has one); the recorder runs models that only decode"
+    )]
+    NotDecoder,
+    #[error("it has no vocabulary, so that no prompt can be given to it; use a model with its tokenizer")]
+    NoVocabulary,
 }
 
 /// A loaded model.
@@ -29,10 +33,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// Loads the model whose (first) file is `path`, its weights `mapped` or copied into memory. `progress` gets the loaded share, 0 to 1, and stops the loading
-    /// by returning `false`.
+    /// Loads the model whose (first) file is `path`, its weights `mapped` or copied into memory. `progress` gets the loaded
+    /// share, 0 to 1, and stops the loading by returning `false`.
     pub fn load(path: &Path, mapped: bool, mut progress: impl FnMut(f32) -> bool) -> Result<Self, ModelError> {
         super::start();
+        log::forget();
         let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| ModelError::Path)?;
         let mut stopped = false;
         let mut report = |share: f32| -> bool {
@@ -59,7 +64,20 @@ impl Model {
             Some(raw) => {
                 let model = Self { raw };
                 // SAFETY: the model is loaded.
-                if unsafe { sys::llama_model_has_encoder(raw.as_ptr()) } { Err(ModelError::Encoder) } else { Ok(model) }
+                let (encodes, decodes, vocabulary) = unsafe {
+                    (
+                        sys::llama_model_has_encoder(raw.as_ptr()),
+                        sys::llama_model_has_decoder(raw.as_ptr()),
+                        sys::llama_vocab_type(model.vocab()),
+                    )
+                };
+                if encodes || !decodes {
+                    return Err(ModelError::NotDecoder);
+                }
+                if vocabulary == sys::LLAMA_VOCAB_TYPE_NONE {
+                    return Err(ModelError::NoVocabulary);
+                }
+                Ok(model)
             }
             None if stopped => Err(ModelError::Stopped),
             None => Err(ModelError::Load(log::last_errors().unwrap_or_else(|| "it did not say why".to_owned()))),

@@ -9,7 +9,11 @@ use super::text;
 use crate::layout::Layout;
 
 /// Operands that a node may have.
-pub const MAX_SOURCES: usize = 10;
+const MAX_SOURCES: usize = 10;
+const _: () = assert!(
+    std::mem::size_of::<*mut sys::ggml_tensor>() * MAX_SOURCES
+        == std::mem::offset_of!(sys::ggml_tensor, view_src) - std::mem::offset_of!(sys::ggml_tensor, src)
+);
 
 /// Borrowed while the graph that holds it lives.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,8 @@ use super::write::{check_folder, sync_folder, whole_folder, write_run_file, writ
 use crate::formats::progress::Progress;
 use crate::trace::{Buffer, Health, NewRows, RunMeta};
 
+/// Under which run.json is written before it takes its name.
+const NEW_RUN_FILE: &str = "run.json.partial";
 /// Memory that is kept between appends for the next one.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -148,10 +150,22 @@ impl Recording {
         Err(error)
     }
 
+    /// Replaces what is said of the run beside its tables, which stays that of a recording that goes on.
+    pub fn describe(&self, meta: &RunMeta, health: &Health) -> Result<(), WriteError> {
+        let (new_run, run) = (self.folder.join(NEW_RUN_FILE), self.folder.join(RUN_FILE));
+        let written = write_run_file(&new_run, meta, health, true)
+            .and_then(|bytes| fs::rename(&new_run, &run).map_err(|source| WriteError::io(&run, bytes, source)));
+        if written.is_err() {
+            // The first error is the one to report.
+            let _ = fs::remove_file(new_run);
+        }
+        written
+    }
+
     /// Ends the recording: its tables as finished files, its `buffers` with all that is known of them now. Gives the
     /// bytes of the finished run. After an error the recording is as it was before, and opens as one that did not end.
     pub fn finish(self, meta: &RunMeta, health: &Health, buffers: &[Buffer]) -> Result<u64, WriteError> {
-        let new_run = self.folder.join(format!("{RUN_FILE}.partial"));
+        let new_run = self.folder.join(NEW_RUN_FILE);
         let run = self.folder.join(RUN_FILE);
         let finished = self.write_tables(buffers).and_then(|bytes| {
             let run_bytes = write_run_file(&new_run, meta, health, false)?;

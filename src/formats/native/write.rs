@@ -33,7 +33,8 @@ pub(super) fn check_folder(path: &Path) -> Result<(), WriteError> {
     let path = normal(path);
     must_not_exist(&path)?;
     let partial = partial_name(&path);
-    let io = |source| WriteError::io(&partial, 0, source);
+    // Who asked for `path` knows nothing of the name beside it.
+    let io = |source| WriteError::io(&path, 0, source);
     fs::create_dir(&partial).map_err(io)?;
     fs::remove_dir(&partial).map_err(io)
 }
@@ -47,7 +48,7 @@ pub(super) fn whole_folder(
     let path = normal(path);
     must_not_exist(&path)?;
     let partial = partial_name(&path);
-    fs::create_dir(&partial).map_err(|source| WriteError::io(&partial, 0, source))?;
+    fs::create_dir(&partial).map_err(|source| WriteError::io(&path, 0, source))?;
     let written = fill(&partial).and_then(|()| {
         sync_folder(&partial);
         fs::rename(&partial, &path).map_err(|source| WriteError::io(&path, 0, source))
