@@ -24,6 +24,7 @@ mod native;
 mod png_files;
 mod shaders;
 mod sources;
+mod text;
 mod trace;
 mod wgsl;
 mod window;

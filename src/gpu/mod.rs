@@ -17,6 +17,7 @@ mod heat_maxima;
 pub mod heat_plan;
 pub mod layout;
 pub mod shaders;
+pub mod text;
 
 pub use context::{Gpu, GpuError};
 pub use frame_gpu::FrameGpu;
