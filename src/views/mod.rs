@@ -2,6 +2,8 @@
 
 pub mod describe;
 pub mod graph;
+mod graph_labels;
+mod graph_style;
 pub mod health;
 pub mod heatmap;
 pub mod inspector;
