@@ -17,6 +17,22 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// A tick of a ruler whose ticks are `step` apart: as many digits as tell it from its neighbours.
+pub fn bytes_at(bytes: u64, step: f64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let size = |unit: usize| 1024_f64.powi(unit as i32 + 1);
+    let fits = |unit: &usize| size(*unit) <= bytes as f64 && step >= size(*unit) / 1024.0;
+    match (0..UNITS.len()).rfind(fits) {
+        Some(unit) => {
+            let share = step / size(unit);
+            let decimals = if share.fract() == 0.0 { 0 } else { (-share.log10()).ceil().clamp(1.0, 3.0) as usize };
+            format!("{:.decimals$} {}", bytes as f64 / size(unit), UNITS[unit])
+        }
+        None if bytes == 0 => "0 B".to_owned(),
+        None => count(bytes),
+    }
+}
+
 /// `1234567` ns -> `1.235 ms`.
 pub fn duration(ns: u64) -> String {
     match ns {
@@ -61,6 +77,16 @@ mod tests {
         assert_eq!(super::count(0), "0");
         assert_eq!(super::count(1234), "1,234");
         assert_eq!(super::count(123), "123");
+    }
+
+    #[test]
+    fn neighbours_on_a_ruler_read_differently() {
+        assert_eq!(super::bytes_at(0, 1024.0), "0 B");
+        assert_eq!(super::bytes_at(3 << 30, f64::from(1 << 30)), "3 GiB");
+        for (step, from) in [(1_u64 << 17, 112 << 20), (1 << 12, 112 << 20), (1 << 25, 40 << 30), (2, 1 << 40)] {
+            let read: Vec<String> = (0..9).map(|k| super::bytes_at(from + k * step, step as f64)).collect();
+            assert!(read.windows(2).all(|pair| pair[0] != pair[1]), "{read:?}");
+        }
     }
 
     #[test]

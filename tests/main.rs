@@ -18,6 +18,7 @@ mod formats;
 mod frame;
 mod graph_draw;
 mod heat;
+mod heatmap_panel;
 mod layering;
 mod layout;
 mod native;

@@ -22,10 +22,10 @@ fn sample() -> PathBuf {
 }
 
 /// The whole window without one, with the bundled run in it and at rest.
-struct Session {
-    gpu: Gpu,
-    scene: Workspace,
-    target: Headless,
+pub struct Session {
+    pub gpu: Gpu,
+    pub scene: Workspace,
+    pub target: Headless,
 }
 
 impl Session {
@@ -38,7 +38,7 @@ impl Session {
         Self { gpu, scene, target }
     }
 
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut session = Self::empty();
         let trace = formats::open(&sample(), &Progress::default()).unwrap();
         session.scene.show(sample(), trace);
@@ -46,27 +46,27 @@ impl Session {
         session
     }
 
-    fn settle(&mut self) {
+    pub fn settle(&mut self) {
         let (frames, rested) = self.target.settle(&self.gpu, &mut self.scene, 600).unwrap();
         assert!(rested, "not at rest after {frames} frames");
     }
 
-    fn step(&mut self, events: Vec<egui::Event>) -> bool {
+    pub fn step(&mut self, events: Vec<egui::Event>) -> bool {
         self.target.step(&self.gpu, &mut self.scene, events, FRAME).unwrap().painted
     }
 
-    fn press(&mut self, key: Key, modifiers: Modifiers) {
+    pub fn press(&mut self, key: Key, modifiers: Modifiers) {
         self.step(input::key(key, modifiers));
         self.settle();
     }
 
-    fn click_at(&mut self, at: Pos2) {
+    pub fn click_at(&mut self, at: Pos2) {
         self.step(input::hover(at));
         self.step(input::click(at));
         self.settle();
     }
 
-    fn place(&self, name: &str) -> Rect {
+    pub fn place(&self, name: &str) -> Rect {
         self.target.find(name).unwrap_or_else(|| panic!("nothing is called {name:?}"))
     }
 
@@ -75,13 +75,13 @@ impl Session {
         self.click_at(at);
     }
 
-    fn act(&mut self, action: Action) {
+    pub fn act(&mut self, action: Action) {
         self.scene.act(action);
         self.settle();
     }
 
     /// The canvas whose accessible name begins with `start`.
-    fn canvas(&self, start: &str) -> Rect {
+    pub fn canvas(&self, start: &str) -> Rect {
         self.target.find_by(|name| name.starts_with(start)).unwrap_or_else(|| panic!("no canvas {start:?}"))
     }
 
@@ -381,7 +381,7 @@ fn a_run_is_read_beside_the_window() {
     session.place("Drop a run here, or open one from the File menu.");
     session.scene.open(sample());
     session.settle();
-    assert_eq!(session.scene.state.document.as_ref().unwrap().trace.passes.len(), 20);
+    assert_eq!(session.scene.state.document.as_ref().unwrap().trace.passes.len(), 25);
     assert!(session.scene.state.document.as_ref().unwrap().complete);
 }
 

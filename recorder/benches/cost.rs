@@ -4,6 +4,8 @@
 //!
 //! Prints the median of the milliseconds a generated token takes in each, and bytes written a token.
 
+#![expect(clippy::print_stdout, reason = "what it measures goes there")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -59,7 +61,7 @@ fn main() -> Result<(), Failure> {
 /// Milliseconds a generated token takes when nobody watches.
 fn plain(model: &Path, tokens: u32) -> Result<f64, Failure> {
     tensorscope_record::llama::log::capture(false);
-    let model = Model::load(model, |_| true)?;
+    let model = Model::load(model, true, |_| true)?;
     let prompt = model.tokenize(PROMPT).ok_or("the prompt is too long")?;
     let params = ContextParams {
         tokens: prompt.len() as u32 + tokens,

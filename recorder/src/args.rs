@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Attention in one op, or in several with a transposed cache
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub flash_attention: Switch,
+    /// Copy weights into memory instead of mapping the file: reading them then shows on the BUFFER track
+    #[arg(long)]
+    pub no_mmap: bool,
     /// Something to say about the run, kept in its notes
     #[arg(long, value_name = "TEXT")]
     pub note: Vec<String>,

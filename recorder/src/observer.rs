@@ -64,7 +64,11 @@ pub struct PassTrace {
 /// A node at its place in the pass, and what follows from it.
 struct Known {
     node: Copied,
-    sources: Vec<Copied>,
+    /// Operands that no node computes.
+    leafs: Vec<Copied>,
+    /// Slot and look of those operands that may change while the node stays the same: inputs and caches. Weights do not,
+    /// and nodes are looked at when they come.
+    inputs: Vec<(usize, Copied)>,
     plan: Plan,
 }
 
@@ -161,8 +165,8 @@ impl Observer {
         let at = self.next;
         self.next += 1;
         let as_known = |known: &Known| {
-            let sources = node.sources().map(|(_, source)| source);
-            node.same_as(&known.node) && sources.zip(&known.sources).all(|(source, known)| source.same_as(known))
+            let same = |(slot, input): &(usize, Copied)| node.source(*slot).is_some_and(|s| s.same_as(input));
+            node.same_as(&known.node) && known.inputs.iter().all(same)
         };
         // What is the same may still be a view of something else when anything before it changed.
         if self.repeats && self.known.get(at).is_some_and(as_known) {
@@ -170,9 +174,16 @@ impl Observer {
         }
         self.repeats = false;
         let plan = self.work_out(node);
-        let sources = node.sources().map(|(_, source)| source.copied()).collect();
+        let leafs = || node.sources().filter(|(_, source)| source.is_leaf());
+        let is_weight = |leaf: Tensor<'_>| leaf.buffer().is_some_and(|b| b.usage == BufferUsage::Weights);
+        let inputs = leafs().filter(|(_, leaf)| !is_weight(*leaf));
         self.known.truncate(at);
-        self.known.push(Known { node: node.copied(), sources, plan });
+        self.known.push(Known {
+            node: node.copied(),
+            leafs: leafs().map(|(_, leaf)| leaf.copied()).collect(),
+            inputs: inputs.map(|(slot, leaf)| (usize::from(slot), leaf.copied())).collect(),
+            plan,
+        });
         at
     }
 
@@ -307,7 +318,7 @@ impl Observer {
         }
         for (target, known) in (0_u32..).zip(&self.known) {
             for (slot, source) in known.node.source_handles() {
-                let source = match (index.get(&source), known.sources.iter().find(|s| s.handle() == source)) {
+                let source = match (index.get(&source), known.leafs.iter().find(|s| s.handle() == source)) {
                     (Some(&known), _) => known,
                     (None, Some(leaf)) => {
                         let i = graph.nodes.len() as u32;

@@ -178,11 +178,9 @@ impl Indexed {
                 used.dedup();
                 used.into_iter().map(|i| ((i * stride, length), experts.then_some(i as u32))).collect()
             }
-            Pick::Rows => {
-                self.rows(ids).filter(|(_, index)| fits(&index)).map(|(at, _)| ((at, length), None)).collect()
-            }
+            Pick::Rows => self.rows(ids).filter(|(_, index)| fits(index)).map(|(at, _)| ((at, length), None)).collect(),
             Pick::Elements => {
-                let rows = self.rows(ids).filter(|(_, index)| fits(&index)).map(|(at, _)| (at, length)).collect();
+                let rows = self.rows(ids).filter(|(_, index)| fits(index)).map(|(at, _)| (at, length)).collect();
                 merged(rows).into_iter().map(|run| (run, None)).collect()
             }
         };

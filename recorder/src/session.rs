@@ -88,16 +88,21 @@ pub struct Summary {
 impl Summary {
     /// One line for people.
     pub fn line(&self) -> String {
+        let rate = self.generated as f64 * 1e9 / self.generate_wall_ns.max(1) as f64;
+        let rate = match rate {
+            0.0 => String::new(),
+            0.0..1.0 => format!("; {:.1} s a token", 1.0 / rate),
+            _ => format!("; {rate:.1} tokens a second"),
+        };
         let share = 100.0 * self.recorder_ns as f64 / self.decode_ns.max(1) as f64;
         format!(
-            "{}: {} passes, {} ops, {} accesses, {} ({} a token); {:.1} tokens a second, {share:.1} % of the time in the recorder{}. Open it: tensorscope {}",
+            "{}: {} passes, {} ops, {} accesses, {} ({} a token){rate}, {share:.1} % of the time in the recorder{}. Open it: tensorscope {}",
             self.folder.display(),
             units::count(u64::from(self.passes)),
             units::count(u64::from(self.ops)),
             units::count(u64::from(self.accesses)),
             units::bytes(self.bytes),
             units::bytes(self.bytes / self.tokens.max(1)),
-            self.generated as f64 * 1e9 / self.generate_wall_ns.max(1) as f64,
             self.ended.map(|why| format!("; ended early: {why}")).unwrap_or_default(),
             self.folder.display(),
         )
@@ -115,7 +120,7 @@ pub fn record(
     let mut health = Health::default();
     let raw_model = weights::read(&arguments.model, &mut health)?;
     llama::log::capture(arguments.verbose);
-    let loaded = Model::load(&arguments.model, |share| {
+    let loaded = Model::load(&arguments.model, !arguments.no_mmap, |share| {
         console.loading(share);
         !stop.load(Ordering::Relaxed)
     });

@@ -94,7 +94,7 @@ fn check_operands(trace: &Trace, reference: &[Pass]) {
                 assert!(of_slot.iter().all(|t| t.tensor == operand.root && !t.write), "{} {operand:?}", node.name);
                 let picked = matches!(
                     (node.op.as_str(), operand.slot),
-                    ("GET_ROWS" | "SSM_SCAN", 0) | ("MUL_MAT_ID", 0) | ("ADD_ID", 1)
+                    ("GET_ROWS" | "SSM_SCAN" | "MUL_MAT_ID", 0) | ("ADD_ID", 1)
                 );
                 let destination = matches!((node.op.as_str(), operand.slot), ("CPY", 1) | ("SET_ROWS", 2));
                 let bytes: u64 = of_slot.iter().map(|t| t.length).sum();

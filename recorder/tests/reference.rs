@@ -42,6 +42,7 @@ pub struct Pass {
 pub type Weights = BTreeMap<String, (u64, u64)>;
 
 fn text(raw: *const c_char) -> String {
+    // SAFETY: llama.cpp ends its strings with a zero.
     unsafe { CStr::from_ptr(raw) }.to_string_lossy().into_owned()
 }
 
@@ -49,6 +50,7 @@ fn text(raw: *const c_char) -> String {
 pub fn weights(path: &Path) -> Weights {
     let name = CString::new(path.to_str().expect("text")).expect("no zero");
     let mut context: *mut sys::ggml_context = std::ptr::null_mut();
+    // SAFETY: made, asked and freed in order; names are those that it gave.
     unsafe {
         let params = sys::gguf_init_params { no_alloc: true, ctx: &raw mut context };
         let gguf = sys::gguf_init_from_file(name.as_ptr(), params);
@@ -68,6 +70,7 @@ pub fn weights(path: &Path) -> Weights {
 }
 
 unsafe extern "C" fn look(node: *mut sys::ggml_tensor, ask: bool, data: *mut c_void) -> bool {
+    // SAFETY: the scheduler passes a live node, and the pass that the context was given.
     unsafe {
         let pass = &mut *data.cast::<Pass>();
         let t = &*node;
@@ -115,6 +118,7 @@ unsafe extern "C" fn look(node: *mut sys::ggml_tensor, ask: bool, data: *mut c_v
 pub fn run(model: &Path, prompt: &str, batch: u32, predict: u32, flash_attention: bool) -> Vec<Pass> {
     let path = CString::new(model.to_str().expect("text")).expect("no zero");
     unsafe extern "C" fn silent(_: sys::ggml_log_level, _: *const c_char, _: *mut c_void) {}
+    // SAFETY: model, context and pass outlive every call that uses them, and nobody else has them.
     unsafe {
         sys::llama_log_set(Some(silent), std::ptr::null_mut());
         let mut params = sys::llama_model_default_params();

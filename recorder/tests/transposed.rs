@@ -1,4 +1,5 @@
-//! Without flash attention the values are cached transposed: single elements are written, strided rows read.
+//! Other ways to run: without flash attention values are cached transposed, so that single elements are written; without
+//! mapping weights are read from memory.
 
 use tensorscope::trace::Severity;
 use tensorscope_models::Kind;
@@ -30,4 +31,19 @@ fn values_are_written_a_column_a_token() {
         }
     }
     assert_eq!(seen, trace.passes.len() * trace.meta.model.layers.expect("layers") as usize);
+}
+
+#[test]
+fn weights_that_were_copied_are_read_from_memory_and_health_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["-p", "Hello there", "-n", "1", "--ignore-eos", "--no-mmap", "--mode", "order"];
+    let trace = opened(&record(&model(Kind::TinyLlama), folder.path(), &arguments));
+    let entry = trace.health.entries.iter().find(|e| e.code == "weight_not_mapped").expect("an entry");
+    assert!(entry.count > 30 && entry.example.contains(".weight in CPU"), "{entry:?}");
+    assert!(trace.passes.iter().all(|p| p.reads_disk == 0));
+    let touched = |name: &str| {
+        (0..trace.op_count()).flat_map(|op| touches(&trace, op)).filter(|t| t.tensor == name).map(|t| t.length).max()
+    };
+    assert!(touched("blk.0.attn_q.weight") > Some(0), "still told apart by name");
+    assert!(trace.buffers.iter().any(|b| b.name == "CPU weights" && b.usage == "WEIGHTS"), "{:?}", trace.buffers);
 }

@@ -3,6 +3,8 @@
 //! Rows are binned in parallel. A row with many accesses is counted per distinct range first, and the few ranges are
 //! spread over the bins after; a row with few marks each access at once. What costs is then one increment an access.
 
+pub mod level;
+pub mod marginals;
 mod row;
 mod span;
 

@@ -40,10 +40,13 @@ pub fn part(graph: &LayoutGraph, nodes: &[u32], positions: &mut [[f32; 2]]) {
     }
 }
 
+/// Middle and radius.
+type Disc = ([f32; 2], f32);
+
 /// Nodes that have their place, by cell.
 struct Taken {
     cell_units: f32,
-    cells: HashMap<(i32, i32), Vec<([f32; 2], f32)>>,
+    cells: HashMap<(i32, i32), Vec<Disc>>,
 }
 
 impl Taken {

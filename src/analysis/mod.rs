@@ -1,5 +1,6 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod background;
 pub mod filter;
 pub mod graph_display;
 pub mod graph_search;
@@ -16,3 +17,5 @@ pub mod layout_graph;
 pub mod layout_start;
 pub mod links;
 pub mod probe;
+pub mod row_axis;
+pub mod seeks;

@@ -1,5 +1,7 @@
 //! What lies under a cell of the heatmap: which tensors, touched how often.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hashbrown::HashMap;
 
 use super::filter::Region;
@@ -17,6 +19,45 @@ pub struct Touched {
     pub bytes: u64,
     pub first_op: u32,
     pub last_op: u32,
+}
+
+/// When each range of a run was first and last touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touches {
+    /// First and last op per range; the first is behind the last where there is none.
+    ranges: Vec<[u32; 2]>,
+}
+
+impl Touches {
+    /// `None` once cancelled.
+    pub fn of_run(trace: &Trace, cancelled: &AtomicBool) -> Option<Self> {
+        let mut ranges = vec![[u32::MAX, 0]; trace.ranges.tensor.len()];
+        for op in 0..trace.op_count() {
+            if op % 4096 == 0 && cancelled.load(Ordering::Relaxed) {
+                return None;
+            }
+            for &range in &trace.accesses.range[trace.accesses_of(op)] {
+                if let Some([first, last]) = ranges.get_mut(range as usize) {
+                    *first = (*first).min(op as u32);
+                    *last = op as u32;
+                }
+            }
+        }
+        Some(Self { ranges })
+    }
+
+    /// First and last op that touches a tensor, or the slice of one of its experts.
+    pub fn of(&self, trace: &Trace, tensor: u32, expert: Option<u32>) -> Option<[u32; 2]> {
+        let [first, last] = trace
+            .ranges
+            .tensor
+            .iter()
+            .enumerate()
+            .filter(|(range, of)| **of == tensor && (expert.is_none() || trace.ranges.expert.get(*range) == expert))
+            .filter_map(|(range, _)| self.ranges.get(range))
+            .fold([u32::MAX, 0], |[first, last], of| [first.min(of[0]), last.max(of[1])]);
+        (first <= last).then_some([first, last])
+    }
 }
 
 /// Everything that ops of the region touched in its bytes, most often touched first. `phases` is a set of phase bits.

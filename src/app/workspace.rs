@@ -335,6 +335,7 @@ impl Scene for Workspace {
     fn busy(&self) -> bool {
         self.loader.is_some()
             || self.graph.is_settling(&self.state)
+            || self.heatmap.is_working()
             || !self.script.is_done()
             || !self.actions.is_empty()
     }

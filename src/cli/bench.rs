@@ -9,16 +9,20 @@ use super::args::BenchArgs;
 use super::{CliError, open, print_json, print_text};
 use crate::analysis::filter::Filter;
 use crate::analysis::graph_display::DisplayGraph;
-use crate::analysis::layout;
+use crate::analysis::{heat, layout};
 use crate::app::Waker;
 use crate::app::headless::Headless;
 use crate::app::workspace::{Options, Workspace};
 use crate::gpu::Gpu;
+use crate::gpu::heat::HeatPipelines;
+use crate::gpu::heat_data::HeatData;
 use crate::gpu::layout::LayoutGpu;
+use crate::kernel_io::heat::{Aggregate, Direction, HeatQuery, Measure};
 use crate::kernel_io::layout::LayoutParams;
 use crate::state::camera::Motion;
 use crate::state::{Action, Axes, View};
-use crate::trace::Track;
+use crate::trace::tracks::{HeatTables, Order, TrackLayout};
+use crate::trace::{Trace, Track};
 
 const SIZE_PX: [u32; 2] = [1280, 720];
 const FRAME: Duration = Duration::from_nanos(16_666_667);
@@ -26,6 +30,8 @@ const FRAME: Duration = Duration::from_nanos(16_666_667);
 const FRAMES_AT_REST: usize = 60;
 const MOST_FRAMES_TO_REST: usize = 2_000;
 const FILTER_RUNS: usize = 5;
+const BINNING_RUNS: usize = 9;
+const BINNED_CELLS: (u32, u32) = (1024, 256);
 
 #[derive(Serialize)]
 struct Bench {
@@ -43,7 +49,17 @@ struct Bench {
     playback: Frames,
     layout_step_ms: Option<f64>,
     filter_ms: f64,
+    binning: Binning,
     frames_at_rest: usize,
+}
+
+/// All accesses of the run counted into `width` x `height` cells of the whole DISK track, from the columns on.
+#[derive(Serialize)]
+struct Binning {
+    width: u32,
+    height: u32,
+    gpu_ms: f64,
+    cpu_ms: f64,
 }
 
 #[derive(Serialize)]
@@ -69,6 +85,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let open_ms = milliseconds(started);
     let gpu = Gpu::headless()?;
     let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
+    let binning = binning(&gpu, &trace)?;
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
 
     let started = Instant::now();
@@ -138,9 +155,49 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         playback,
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
+        binning,
         frames_at_rest,
     };
     if args.json { print_json(&bench) } else { print_text(&text(&bench)) }
+}
+
+/// Medians of kernels and twin, in turn.
+fn binning(gpu: &Gpu, trace: &Trace) -> Result<Binning, CliError> {
+    let (width, height) = BINNED_CELLS;
+    let layout = TrackLayout::new(trace, Track::Disk, Order::File);
+    let tables = HeatTables::new(trace);
+    let columns = trace.heat_columns(&layout, &tables);
+    let level = |extent: u64, cells: u32| extent.div_ceil(cells.into()).max(1).next_power_of_two().ilog2();
+    let query = HeatQuery {
+        measure: Measure::Accesses,
+        aggregate: Aggregate::Sum,
+        direction: Direction::Both,
+        phases: u32::MAX,
+        kx: level(layout.bytes, width),
+        ky: level(trace.op_count() as u64, height),
+        x0: 0,
+        y0: 0,
+        width,
+        height,
+    };
+    let data = HeatData::upload(gpu, &columns)?;
+    let pipelines = HeatPipelines::new(gpu);
+    let (mut on_gpu, mut on_cpu) = (Vec::new(), Vec::new());
+    // The first compiles the kernels.
+    for run in 0..=BINNING_RUNS {
+        let started = Instant::now();
+        let grid = pipelines.bin(gpu, &data, &query)?;
+        gpu.wait()?;
+        drop(grid);
+        let between = Instant::now();
+        std::hint::black_box(heat::bin(&columns, &query)?);
+        if run > 0 {
+            on_gpu.push((between - started).as_secs_f64() * 1000.0);
+            on_cpu.push(milliseconds(between));
+        }
+    }
+    let median = |times| Frames::of(times).median_ms;
+    Ok(Binning { width, height, gpu_ms: median(on_gpu), cpu_ms: median(on_cpu) })
 }
 
 /// Median of single steps of the layout of a graph.
@@ -184,6 +241,8 @@ fn text(bench: &Bench) -> String {
     }
     line("layout step", bench.layout_step_ms.map_or_else(|| "no graph".to_owned(), |ms| format!("{ms:.2} ms")));
     line("filter", format!("{:.2} ms", bench.filter_ms));
+    let Binning { width, height, gpu_ms, cpu_ms } = bench.binning;
+    line("binning", format!("{gpu_ms:.1} ms by kernels, {cpu_ms:.1} ms by the CPU twin, {width} x {height} cells"));
     line("frames at rest", bench.frames_at_rest.to_string());
     out
 }

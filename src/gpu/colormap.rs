@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use crate::kernel_io::heat::bucket_of;
+
 /// Entries of a palette.
 pub const PALETTE_LEN: usize = 256;
 
@@ -27,15 +29,25 @@ pub enum Theme {
     Light,
 }
 
-/// How values between 0 and the highest are spread over a palette.
+/// How values from 1 to the highest are spread over a palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Scale {
     Linear,
     #[default]
     Logarithmic,
+    /// Equally many touched cells of the level have each colour.
+    Equalised,
 }
 
 impl Theme {
+    /// Of cells that are not known yet.
+    pub fn pending(self) -> [u8; 4] {
+        match self {
+            Self::Dark => [34, 37, 43, 255],
+            Self::Light => [228, 231, 235, 255],
+        }
+    }
+
     /// Of cells that nothing touched; no palette comes near it.
     pub fn untouched(self) -> [u8; 4] {
         match self {
@@ -46,12 +58,14 @@ impl Theme {
 }
 
 impl Scale {
-    /// Where `value` stands between 0 and `highest`, from 0 to 1.
-    pub fn position(self, value: u64, highest: u64) -> f32 {
-        let (value, highest) = (value as f32, highest.max(1) as f32);
+    /// Where `value`, of at least 1, stands between 1 and `highest`, from 0 to 1; `ranks` are those of the level's buckets of values.
+    pub fn position(self, value: u64, highest: u64, ranks: &[f32]) -> f32 {
+        // Where all that is touched is touched once, once is the coldest colour all the same.
+        let (amount, highest) = (value.max(1) as f32, highest.max(2) as f32);
         let position = match self {
-            Self::Linear => value / highest,
-            Self::Logarithmic => (1.0 + value).log2() / (1.0 + highest).log2(),
+            Self::Linear => (amount - 1.0) / (highest - 1.0),
+            Self::Logarithmic => amount.log2() / highest.log2(),
+            Self::Equalised => ranks.get(bucket_of(value)).copied().unwrap_or(1.0),
         };
         position.clamp(0.0, 1.0)
     }
@@ -64,7 +78,7 @@ impl Palette {
     fn control_points(self) -> &'static [[f32; 3]] {
         match self {
             Self::Heat => {
-                &[[0.34, 0.17, 262.0], [0.44, 0.19, 290.0], [0.52, 0.20, 325.0], [0.59, 0.20, 2.0], [0.65, 0.23, 30.0]]
+                &[[0.45, 0.20, 262.0], [0.50, 0.21, 290.0], [0.55, 0.21, 325.0], [0.60, 0.21, 2.0], [0.65, 0.23, 30.0]]
             }
             Self::Viridis => &[
                 [0.28, 0.13, 312.0],

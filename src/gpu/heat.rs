@@ -2,7 +2,7 @@
 
 use crate::kernel_io::heat::{Aggregate, HeatGrid, HeatQuery};
 
-use super::heat_kernels::{Kernels, Recording};
+use super::heat_kernels::{Kernels, Recording, Scratch, TileCopy};
 use super::heat_plan::Plan;
 use super::{Gpu, GpuError};
 
@@ -79,5 +79,45 @@ impl HeatPipelines {
             drop(placed);
         }
         Ok(GpuGrid { width: query.width, height: query.height, cells })
+    }
+
+    /// Submits the work that fills rows of tiles beside each other with the exact answer to `query`, which is as wide as
+    /// they are together: from `first_row` of each on. Does not wait for it.
+    pub(super) fn bin_tiles(
+        &self,
+        gpu: &Gpu,
+        data: &HeatData,
+        query: &HeatQuery,
+        texture: &wgpu::Texture,
+        layers: &[u32],
+        first_row: u32,
+    ) -> Result<(), HeatGpuError> {
+        query.check()?;
+        let plan = Plan::new(data, query)?;
+        let mut work = Recording::new(gpu, &self.kernels);
+        let words = 2 * query.cell_count() as u64;
+        let cells = work.scratch(Scratch::Strip, words);
+        work.clear(&cells, words);
+        let placed = data.record_placing(&mut work);
+        if let Some(plan) = plan {
+            match query.aggregate {
+                Aggregate::Sum => plan.record_sums(&mut work, self.counting, &cells),
+                Aggregate::Max => plan.record_maxima(gpu, &mut work, &cells),
+            }
+        }
+        for (first_column, &layer) in (0..).step_by(texture.width() as usize).zip(layers) {
+            work.copy_to_tile(TileCopy {
+                cells: cells.clone(),
+                width: query.width,
+                first_column,
+                rows: query.height,
+                texture: texture.clone(),
+                layer,
+                first_row,
+            });
+        }
+        work.submit()?;
+        drop(placed);
+        Ok(())
     }
 }

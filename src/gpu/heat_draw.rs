@@ -1,117 +1,117 @@
-//! Draws heat grids into a texture: at any zoom, in gamma-space colours that are copied to the screen as they are.
+//! Draws tiles of heat into a texture: at any zoom, in gamma-space colours that are copied to the screen as they are.
 
 use super::Gpu;
 use super::colormap::{Palette, Scale};
-use super::heat::GpuGrid;
+use super::heat_tiles::{HeatTiles, Stand};
 use super::shaders;
+use crate::kernel_io::heat::BUCKETS;
 
-/// What layers are drawn into.
+/// What pictures are drawn into.
 pub const TARGET_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// A part of the target that one grid fills; pixels that it has no cell for stay as they are.
-pub struct HeatLayer<'a> {
-    pub grid: &'a GpuGrid,
-    /// Left, top, width, height in pixels of the target.
-    pub target_px: [u32; 4],
-    /// Where the layer's left upper corner is in the grid, in cells from its first.
-    pub origin_cells: [f32; 2],
-    /// Below 1 a cell covers several pixels, above a pixel shows the highest of its cells (exact up to 16 an axis).
-    pub cells_per_pixel: [f32; 2],
+/// What one picture shows: strips of bands, and the map below them.
+pub struct HeatPicture<'a> {
+    /// Per pixel column and per pixel row of the map: the cells that it covers, `[first, end)`, counted from the first
+    /// cell of the first tile; none for what lies behind the end.
+    pub columns: &'a [[u32; 2]],
+    pub rows: &'a [[u32; 2]],
+    /// Row by row, what stands for each tile, and the number of its level among `levels`.
+    pub tiles: &'a [Option<(Stand, u32)>],
+    pub tile_columns: u32,
+    pub levels: &'a [LevelColors<'a>],
+    /// Colours of the strips above the map, `columns.len()` of each, and how many pixels high each is.
+    pub strips: &'a [[u8; 4]],
+    pub strip_px: u32,
     pub palette: Palette,
     pub scale: Scale,
+    pub untouched: [u8; 4],
+    /// Of cells that are not known yet, or that there are none of.
+    pub pending: [u8; 4],
+}
+
+/// How the values of a level are coloured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LevelColors<'a> {
     /// The value that has the palette's last colour.
     pub highest: u64,
-    pub untouched: [u8; 4],
-    pub outline: Option<Outline>,
+    /// Per bucket of values, from 0 to 1: for `Scale::Equalised`.
+    pub ranks: &'a [f32],
 }
 
-/// The border of a selection, drawn inside of its rectangle.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outline {
-    /// Left, top, right, bottom in pixels of the target.
-    pub rect_px: [f32; 4],
-    pub width_px: f32,
-    pub color: [u8; 4],
-}
-
-/// `Layer` in heat_draw.wgsl.
+/// `Picture` in heat_draw.wgsl.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct LayerParams {
-    pub origin_cells: [f32; 2],
-    pub cells_per_pixel: [f32; 2],
-    pub target_origin: [f32; 2],
-    pub highest: f32,
-    pub outline_width: f32,
-    pub outline: [f32; 4],
-    pub grid_size: [u32; 2],
+pub struct PictureParams {
+    pub columns_at: u32,
+    pub rows_at: u32,
+    pub tiles_at: u32,
+    pub levels_at: u32,
+    pub ranks_at: u32,
+    pub strips_at: u32,
+    pub width: u32,
+    pub strip_px: u32,
+    pub map_top: u32,
+    pub tile_columns: u32,
     pub untouched: u32,
-    pub outline_color: u32,
+    pub pending: u32,
     pub palette: u32,
-    pub logarithmic: u32,
+    pub scale: u32,
     pub unused: [u32; 2],
 }
 
-/// Uniforms of layers lie this far apart: the default limit of dynamic offsets.
-const PARAMS_STRIDE_BYTES: usize = 256;
-
-impl LayerParams {
-    fn new(layer: &HeatLayer<'_>) -> Self {
-        let outline = layer.outline.unwrap_or(Outline { rect_px: [0.0; 4], width_px: 0.0, color: [0; 4] });
-        Self {
-            origin_cells: layer.origin_cells,
-            cells_per_pixel: layer.cells_per_pixel,
-            target_origin: [layer.target_px[0] as f32, layer.target_px[1] as f32],
-            highest: layer.highest.max(1) as f32,
-            outline_width: outline.width_px,
-            outline: outline.rect_px,
-            grid_size: [layer.grid.width, layer.grid.height],
-            untouched: u32::from_le_bytes(layer.untouched),
-            outline_color: u32::from_le_bytes(outline.color),
-            palette: layer.palette.index() as u32,
-            logarithmic: u32::from(layer.scale == Scale::Logarithmic),
-            unused: [0; 2],
-        }
-    }
-}
-
-/// The draw pass of one device.
+/// The pipeline of one device.
 pub struct HeatDraw {
     pipeline: wgpu::RenderPipeline,
-    layer_layout: wgpu::BindGroupLayout,
-    grid_layout: wgpu::BindGroupLayout,
+    layout: wgpu::BindGroupLayout,
     palettes: wgpu::Buffer,
+}
+
+/// The buffers of one target, kept from picture to picture.
+#[derive(Default)]
+pub struct HeatTarget {
+    bound: Option<Bound>,
+    words: Vec<u32>,
+}
+
+struct Bound {
+    params: wgpu::Buffer,
+    data: wgpu::Buffer,
+    group: wgpu::BindGroup,
 }
 
 impl HeatDraw {
     pub fn new(gpu: &Gpu) -> Self {
         let device = &gpu.device;
         let label = Some("heat draw");
-        let storage = wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: true },
-            has_dynamic_offset: false,
-            min_binding_size: None,
-        };
-        let uniform = wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Uniform,
-            has_dynamic_offset: true,
-            min_binding_size: wgpu::BufferSize::new(size_of::<LayerParams>() as u64),
-        };
         let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::FRAGMENT,
             ty,
             count: None,
         };
-        let layer_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        let buffer = |ty, bytes| wgpu::BindingType::Buffer {
+            ty,
+            has_dynamic_offset: false,
+            min_binding_size: wgpu::BufferSize::new(bytes),
+        };
+        let storage = wgpu::BufferBindingType::Storage { read_only: true };
+        let texture = wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Uint,
+            view_dimension: wgpu::TextureViewDimension::D2Array,
+            multisampled: false,
+        };
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label,
-            entries: &[entry(0, uniform), entry(1, storage)],
+            entries: &[
+                entry(0, buffer(wgpu::BufferBindingType::Uniform, size_of::<PictureParams>() as u64)),
+                entry(1, buffer(storage, 4)),
+                entry(2, buffer(storage, 4)),
+                entry(3, texture),
+            ],
         });
-        let grid_layout =
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &[entry(0, storage)] });
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label,
-            bind_group_layouts: &[Some(&layer_layout), Some(&grid_layout)],
+            bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -120,7 +120,7 @@ impl HeatDraw {
         });
         let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
             label,
-            layout: Some(&layout),
+            layout: Some(&pipeline_layout),
             vertex: wgpu::VertexState {
                 module: &module,
                 entry_point: Some("cover"),
@@ -149,81 +149,129 @@ impl HeatDraw {
             mapped_at_creation: false,
         });
         gpu.queue.write_buffer(&palettes, 0, bytes);
-        Self { pipeline, layer_layout, grid_layout, palettes }
+        Self { pipeline, layout, palettes }
     }
 
-    /// Records one pass over `target`, a view of `TARGET_FORMAT` with `target_size` pixels: clears it to `clear` if
-    /// that is given, and draws `layers` one over the other.
+    /// Records one pass over the whole of `view`, which is as wide as `picture` has columns, and as high as its strips
+    /// and rows are together. At most once a submission for one `target`.
     pub fn draw(
         &self,
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
-        target: &wgpu::TextureView,
-        target_size: [u32; 2],
-        clear: Option<[u8; 4]>,
-        layers: &[HeatLayer<'_>],
+        target: &mut HeatTarget,
+        view: &wgpu::TextureView,
+        tiles: &HeatTiles,
+        picture: &HeatPicture<'_>,
     ) {
+        let params = picture.pack(&mut target.words);
+        let group = target.upload(gpu, self, tiles, &params);
         let label = Some("heat draw");
-        let mut params = vec![0; PARAMS_STRIDE_BYTES * layers.len().max(1)];
-        for (slot, layer) in params.chunks_exact_mut(PARAMS_STRIDE_BYTES).zip(layers) {
-            slot[..size_of::<LayerParams>()].copy_from_slice(bytemuck::bytes_of(&LayerParams::new(layer)));
-        }
-        let uniforms = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label,
-            size: params.len() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        gpu.queue.write_buffer(&uniforms, 0, &params);
-        let layer_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label,
-            layout: &self.layer_layout,
-            entries: &[
-                wgpu::BindGroupEntry {
-                    binding: 0,
-                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                        buffer: &uniforms,
-                        offset: 0,
-                        size: wgpu::BufferSize::new(size_of::<LayerParams>() as u64),
-                    }),
-                },
-                wgpu::BindGroupEntry { binding: 1, resource: self.palettes.as_entire_binding() },
-            ],
-        });
-        let load = match clear {
-            None => wgpu::LoadOp::Load,
-            Some(color) => {
-                let [r, g, b, a] = color.map(|channel| f64::from(channel) / 255.0);
-                wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a })
-            }
-        };
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             label,
             color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                view: target,
+                view,
                 depth_slice: None,
                 resolve_target: None,
-                ops: wgpu::Operations { load, store: wgpu::StoreOp::Store },
+                // Every pixel is written.
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
             })],
             ..Default::default()
         });
         pass.set_pipeline(&self.pipeline);
-        for (index, layer) in layers.iter().enumerate() {
-            let [left, top, width, height] = layer.target_px;
-            let end = |start: u32, length: u32, limit: u32| start.saturating_add(length).min(limit);
-            let (right, bottom) = (end(left, width, target_size[0]), end(top, height, target_size[1]));
-            if left >= right || top >= bottom {
-                continue;
-            }
-            let grid_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label,
-                layout: &self.grid_layout,
-                entries: &[wgpu::BindGroupEntry { binding: 0, resource: layer.grid.cells.as_entire_binding() }],
+        pass.set_bind_group(0, group, &[]);
+        pass.draw(0..3, 0..1);
+    }
+}
+
+impl HeatPicture<'_> {
+    /// Everything but the uniform goes into one list of words.
+    fn pack(&self, words: &mut Vec<u32>) -> PictureParams {
+        words.clear();
+        let columns_at = words.len() as u32;
+        words.extend(self.columns.iter().flatten());
+        let rows_at = words.len() as u32;
+        words.extend(self.rows.iter().flatten());
+        let tiles_at = words.len() as u32;
+        for tile in self.tiles {
+            words.extend(match tile {
+                // No rows: all of it is missing.
+                None => [0; 4],
+                Some((stand, level)) => [
+                    stand.layer | stand.rows << 16,
+                    stand.shift[0] | stand.shift[1] << 8 | level << 16,
+                    stand.offset[0] | stand.offset[1] << 16,
+                    0,
+                ],
             });
-            pass.set_scissor_rect(left, top, right - left, bottom - top);
-            pass.set_bind_group(0, &layer_group, &[(index * PARAMS_STRIDE_BYTES) as u32]);
-            pass.set_bind_group(1, &grid_group, &[]);
-            pass.draw(0..3, 0..1);
         }
+        let levels_at = words.len() as u32;
+        words.extend(self.levels.iter().map(|level| (level.highest.max(2) as f32).to_bits()));
+        let ranks_at = words.len() as u32;
+        if self.scale == Scale::Equalised {
+            for level in self.levels {
+                let known = level.ranks.iter().copied().chain(std::iter::repeat(1.0)).take(BUCKETS);
+                words.extend(known.map(f32::to_bits));
+            }
+        }
+        let strips_at = words.len() as u32;
+        words.extend(self.strips.iter().map(|color| u32::from_le_bytes(*color)));
+        if words.is_empty() {
+            words.push(0);
+        }
+        let strip_count = (self.strips.len() / self.columns.len().max(1)) as u32;
+        PictureParams {
+            columns_at,
+            rows_at,
+            tiles_at,
+            levels_at,
+            ranks_at,
+            strips_at,
+            width: self.columns.len() as u32,
+            strip_px: self.strip_px.max(1),
+            map_top: strip_count * self.strip_px.max(1),
+            tile_columns: self.tile_columns,
+            untouched: u32::from_le_bytes(self.untouched),
+            pending: u32::from_le_bytes(self.pending),
+            palette: self.palette.index() as u32,
+            scale: self.scale as u32,
+            unused: [0; 2],
+        }
+    }
+}
+
+impl HeatTarget {
+    fn upload(&mut self, gpu: &Gpu, draw: &HeatDraw, tiles: &HeatTiles, params: &PictureParams) -> &wgpu::BindGroup {
+        let bytes = 4 * self.words.len() as u64;
+        let outgrown = self.bound.as_ref().is_some_and(|bound| bound.data.size() < bytes);
+        if outgrown {
+            self.bound = None;
+        }
+        let bound = self.bound.get_or_insert_with(|| {
+            let buffer = |label, size, usage| {
+                gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(label),
+                    size,
+                    usage: usage | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                })
+            };
+            let params = buffer("picture", size_of::<PictureParams>() as u64, wgpu::BufferUsages::UNIFORM);
+            let data = buffer("picture data", bytes.next_power_of_two(), wgpu::BufferUsages::STORAGE);
+            let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+            let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("heat draw"),
+                layout: &draw.layout,
+                entries: &[
+                    entry(0, params.as_entire_binding()),
+                    entry(1, data.as_entire_binding()),
+                    entry(2, draw.palettes.as_entire_binding()),
+                    entry(3, wgpu::BindingResource::TextureView(&tiles.view)),
+                ],
+            });
+            Bound { params, data, group }
+        });
+        gpu.queue.write_buffer(&bound.params, 0, bytemuck::bytes_of(params));
+        gpu.queue.write_buffer(&bound.data, 0, bytemuck::cast_slice(&self.words));
+        &bound.group
     }
 }

@@ -113,6 +113,8 @@ pub enum Scratch {
     LowWords,
     HighWords,
     OpSums,
+    /// Cells on their way into tiles.
+    Strip,
 }
 
 /// Kernels compiled when first asked for, and their working memory.
@@ -158,7 +160,7 @@ impl Kernels {
                 let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
                     label: Some("heat scratch"),
                     size: bytes,
-                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
                     mapped_at_creation: false,
                 });
                 buffers.insert(scratch, buffer.clone());
@@ -238,9 +240,43 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Rows of a grid, `width` cells each, of which those from `first_column` on go to one layer of a texture.
+pub struct TileCopy {
+    pub cells: wgpu::Buffer,
+    pub width: u32,
+    pub first_column: u32,
+    pub rows: u32,
+    pub texture: wgpu::Texture,
+    pub layer: u32,
+    pub first_row: u32,
+}
+
 enum Step {
     Clear { buffer: wgpu::Buffer, bytes: u64 },
+    Copy(TileCopy),
     Dispatch { pipeline: wgpu::ComputePipeline, groups: [Option<wgpu::BindGroup>; 2], size: [u32; 2], params: usize },
+}
+
+impl TileCopy {
+    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo {
+                buffer: &self.cells,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 8 * u64::from(self.first_column),
+                    bytes_per_row: Some(8 * self.width),
+                    rows_per_image: None,
+                },
+            },
+            wgpu::TexelCopyTextureInfo {
+                texture: &self.texture,
+                mip_level: 0,
+                origin: wgpu::Origin3d { x: 0, y: self.first_row, z: self.layer },
+                aspect: wgpu::TextureAspect::All,
+            },
+            wgpu::Extent3d { width: self.texture.width(), height: self.rows, depth_or_array_layers: 1 },
+        );
+    }
 }
 
 /// Collects dispatches, so that the parameters of all of them go up in one buffer and the work in one submission.
@@ -263,6 +299,11 @@ impl<'a> Recording<'a> {
     /// Zeroes the first `words` u32 of a buffer.
     pub fn clear(&mut self, buffer: &wgpu::Buffer, words: u64) {
         self.steps.push(Step::Clear { buffer: buffer.clone(), bytes: 4 * words });
+    }
+
+    /// Copies cells into a tile as wide as its texture.
+    pub fn copy_to_tile(&mut self, copy: TileCopy) {
+        self.steps.push(Step::Copy(copy));
     }
 
     /// `count` workgroups in a row, folded where they are more than one dimension takes; kernels use `linear_group`.
@@ -341,6 +382,11 @@ impl<'a> Recording<'a> {
         while let Some(step) = steps.peek() {
             if let Step::Clear { buffer, bytes } = step {
                 encoder.clear_buffer(buffer, 0, Some(*bytes));
+                steps.next();
+                continue;
+            }
+            if let Step::Copy(copy) = step {
+                copy.record(&mut encoder);
                 steps.next();
                 continue;
             }

@@ -22,6 +22,8 @@ const LONGEST_BLOCK_OPS: u32 = 1024;
 pub const SHORTEST_BLOCK_OPS: u32 = 256;
 /// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
 const OWNERS: u64 = 256;
+/// Words of counters that owners may have together: half of a binding.
+const MOST_OWNED_WORDS: u64 = 1 << 24;
 /// Steps that the loops of one invocation may take together: lavapipe ends them all after 65,535, without a word
 /// (LP_MAX_TGSI_LOOP_ITERATIONS in Mesa's lp_limits.h).
 pub(super) const MOST_STEPS: usize = 60_000;
@@ -191,16 +193,21 @@ impl<'a> Plan<'a> {
         // One invocation adds up the counters of all owners of its row.
         let added_up = (MOST_STEPS as u64 / ranges).checked_sub(1).filter(|&owners| owners > 0)?;
         let counters = u64::from(rows.count) * ranges;
-        let owners = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops).min(added_up);
-        let share = row_ops.div_ceil(owners) as usize;
-        let fits = rows.ops.clone().step_by(row_ops as usize).all(|row| {
-            let row_end = rows.ops.end.min(row.saturating_add(row_ops as usize));
-            (row..row_end).step_by(share).all(|begin| {
-                let part = begin..row_end.min(begin + share);
-                part.len() + self.data.accesses_around(&part).len() <= MOST_STEPS
+        let enough = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops).min(added_up);
+        let most = (MOST_OWNED_WORDS / counters).clamp(1, row_ops).min(added_up);
+        let fits = |owners: u64| {
+            let share = row_ops.div_ceil(owners) as usize;
+            rows.ops.clone().step_by(row_ops as usize).all(|row| {
+                let row_end = rows.ops.end.min(row.saturating_add(row_ops as usize));
+                (row..row_end).step_by(share).all(|begin| {
+                    let part = begin..row_end.min(begin + share);
+                    part.len() + self.data.accesses_around(&part).len() <= MOST_STEPS
+                })
             })
-        });
-        fits.then_some(owners as u32)
+        };
+        // Rows of many ops need more of them than the lanes of a machine do.
+        let owners = std::iter::successors(Some(enough), |owners| Some(2 * owners));
+        owners.take_while(|&owners| owners <= most).find(|&owners| fits(owners)).map(|owners| owners as u32)
     }
 
     /// Counts the accesses of `rows` per range: for each of `owners` invocations of a row apart, or for all together.

@@ -15,6 +15,7 @@ pub mod heat_draw;
 pub mod heat_kernels;
 mod heat_maxima;
 pub mod heat_plan;
+pub mod heat_tiles;
 pub mod layout;
 pub mod shaders;
 pub mod text;

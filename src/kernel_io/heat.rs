@@ -74,6 +74,29 @@ pub struct HeatQuery {
     pub height: u32,
 }
 
+/// All cells of one size over a whole run, counted in one way. Values are compared within a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HeatLevel {
+    pub measure: Measure,
+    pub aggregate: Aggregate,
+    pub direction: Direction,
+    pub phases: u32,
+    pub kx: u32,
+    pub ky: u32,
+}
+
+/// Buckets of values for each doubling of them.
+pub const BUCKETS_PER_OCTAVE: u32 = 8;
+/// Buckets of all values from 1 to 2^64 - 1.
+pub const BUCKETS: usize = 64 * BUCKETS_PER_OCTAVE as usize + 1;
+/// Keeps powers of two from falling into the bucket below, whichever way a machine rounds.
+pub const BUCKET_BIAS: f32 = 1e-3;
+
+/// The bucket of a value, which is not 0; heat_draw.wgsl has the same.
+pub fn bucket_of(value: u64) -> usize {
+    (((value.max(1) as f32).log2() * BUCKETS_PER_OCTAVE as f32 + BUCKET_BIAS) as usize).min(BUCKETS - 1)
+}
+
 /// Why a query has no answer: it asks for too much, or the columns contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeatError {
@@ -213,6 +236,12 @@ impl HeatQuery {
         Ok(())
     }
 
+    /// The level that the grid is a part of.
+    pub fn level(&self) -> HeatLevel {
+        let Self { measure, aggregate, direction, phases, kx, ky, .. } = *self;
+        HeatLevel { measure, aggregate, direction, phases, kx, ky }
+    }
+
     /// Cells of the grid; `check` has passed.
     pub fn cell_count(&self) -> usize {
         self.width as usize * self.height as usize
@@ -227,6 +256,14 @@ impl HeatQuery {
             absolute => (absolute << self.ky).min(op_count as u128) as usize,
         };
         first_op(rows.start)..first_op(rows.end)
+    }
+}
+
+impl HeatLevel {
+    /// A window of the level.
+    pub fn window(&self, x0: u64, y0: u64, width: u32, height: u32) -> HeatQuery {
+        let Self { measure, aggregate, direction, phases, kx, ky } = *self;
+        HeatQuery { measure, aggregate, direction, phases, kx, ky, x0, y0, width, height }
     }
 }
 

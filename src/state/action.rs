@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
 use crate::analysis::filter::{Filter, Region, TensorRef};
+use crate::analysis::row_axis::Rows;
 use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
@@ -121,6 +122,7 @@ pub enum ScaleChoice {
     Linear,
     #[default]
     Logarithmic,
+    Equalised,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -274,6 +276,12 @@ pub enum Action {
     },
     SetOrder {
         order: Order,
+    },
+    SetRows {
+        rows: Rows,
+    },
+    ShowSeeks {
+        shown: bool,
     },
     SetPalette {
         palette: PaletteChoice,

@@ -56,6 +56,7 @@ impl AppState {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm an Action")]
     pub(super) fn change(&mut self, action: &Action) -> Result<Option<Effect>, String> {
         match action {
             Action::Select { item } => {
@@ -119,6 +120,7 @@ impl AppState {
             Action::SetDirection { direction } => self.heat.direction = *direction,
             Action::SetOrder { order } => {
                 if self.heat.order != *order {
+                    self.remember();
                     self.heat.order = *order;
                     // Bytes of the other order are other tensors: show all, then what was selected stands out.
                     let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
@@ -126,6 +128,13 @@ impl AppState {
                     self.relink();
                 }
             }
+            Action::SetRows { rows } => {
+                if self.heat.rows != *rows {
+                    self.remember();
+                    self.heat.rows = *rows;
+                }
+            }
+            Action::ShowSeeks { shown } => self.heat.seeks = *shown,
             Action::SetPalette { palette } => self.heat.palette = *palette,
             Action::SetScale { scale } => self.heat.scale = *scale,
             Action::SetFilter { filter } => {
@@ -424,7 +433,8 @@ impl AppState {
                     let bytes = &mut self.heat.bytes[track as usize];
                     bytes.go(moved(bytes.goal(), dx, extent, LEAST_BYTES), motion);
                 }
-                let ops = moved(self.heat.ops.goal(), dy, self.op_count() as f64, LEAST_OPS);
+                let by = |seen: Span| Span::new(seen.start + dy * seen.len(), seen.end + dy * seen.len());
+                let ops = self.along_rows(self.heat.ops.goal(), by).within(self.op_count() as f64, LEAST_OPS);
                 self.heat.ops.go(ops, motion);
             }
             View::Timeline => {
@@ -455,7 +465,8 @@ impl AppState {
                     bytes.go(bytes.goal().zoomed(factor, at[0]).within(extent, LEAST_BYTES), motion);
                 }
                 if axes != Axes::Bytes {
-                    let ops = self.heat.ops.goal().zoomed(factor, at[1]).within(self.op_count() as f64, LEAST_OPS);
+                    let ops = self.along_rows(self.heat.ops.goal(), |seen| seen.zoomed(factor, at[1]));
+                    let ops = ops.within(self.op_count() as f64, LEAST_OPS);
                     self.heat.ops.go(ops, motion);
                 }
             }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
+use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
@@ -102,6 +103,10 @@ pub struct HeatState {
     pub aggregate: AggregateChoice,
     pub direction: DirectionChoice,
     pub order: Order,
+    /// What the rows stand for. The camera is in ops whichever it is.
+    pub rows: Rows,
+    /// Whether jumps between reads of the model files are drawn.
+    pub seeks: bool,
     pub palette: PaletteChoice,
     pub scale: ScaleChoice,
     /// Bytes that each track shows.
@@ -126,6 +131,8 @@ struct Look {
     graph: u32,
     layer: Option<u32>,
     camera: GraphCamera,
+    order: Order,
+    rows: Rows,
     bytes: [Span; 2],
     ops: Span,
     view: View,
@@ -162,6 +169,8 @@ impl Default for AppState {
                 aggregate: AggregateChoice::default(),
                 direction: DirectionChoice::default(),
                 order: Order::default(),
+                rows: Rows::default(),
+                seeks: false,
                 palette: PaletteChoice::default(),
                 scale: ScaleChoice::default(),
                 bytes: [whole; 2],
@@ -183,6 +192,33 @@ impl AppState {
     /// Bytes of a track in the chosen order.
     pub fn track_bytes(&self, track: Track) -> u64 {
         self.document.as_ref().map_or(0, |d| d.layouts(self.heat.order)[track as usize].bytes)
+    }
+
+    /// Changes what is seen of the ops, as they stand along the heatmap's rows.
+    fn along_rows(&self, seen: Span, change: impl Fn(Span) -> Span) -> Span {
+        let Some(document) = &self.document else { return seen };
+        let axis = RowAxis::new(&document.trace, self.heat.rows);
+        if axis.rows() == Rows::Op {
+            return change(seen);
+        }
+        let along = change(Span::new(axis.at(seen.start), axis.at(seen.end)));
+        // Moved, not squeezed against an end.
+        let along = along.within(axis.end(), along.len().min(axis.end()));
+        Span::new(axis.op(along.start), axis.op(along.end))
+    }
+
+    /// The pass that the heatmap says more of: the selected one, else the one in the middle of what is seen.
+    pub fn pass_in_focus(&self) -> Option<u32> {
+        let trace = &self.document.as_ref()?.trace;
+        let selected = match self.selection {
+            Some(Item::Pass(pass)) => Some(pass),
+            Some(Item::Op(op)) => trace.ops.pass.get(op as usize).copied(),
+            _ => None,
+        };
+        let seen = self.heat.ops.now();
+        let middle = f64::midpoint(seen.start, seen.end).max(0.0) as usize;
+        let middle = middle.min(trace.op_count().saturating_sub(1));
+        selected.or_else(|| trace.ops.pass.get(middle).copied()).filter(|&pass| (pass as usize) < trace.passes.len())
     }
 
     pub fn op_count(&self) -> usize {
@@ -247,6 +283,8 @@ impl AppState {
             graph: self.graph.graph,
             layer: self.graph.layer,
             camera: self.graph.camera.goal(),
+            order: self.heat.order,
+            rows: self.heat.rows,
             bytes: self.heat.bytes.map(|b| b.goal()),
             ops: self.heat.ops.goal(),
             view: self.view,
@@ -271,6 +309,8 @@ impl AppState {
         self.graph.layer = look.layer;
         self.graph.request = None;
         self.graph.camera.go(look.camera, MOTION);
+        self.heat.order = look.order;
+        self.heat.rows = look.rows;
         for (bytes, goal) in self.heat.bytes.iter_mut().zip(look.bytes) {
             bytes.go(goal, MOTION);
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::action::*;
 use super::camera::Motion;
 use crate::analysis::filter::Filter;
+use crate::analysis::row_axis::Rows;
 use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 
@@ -106,11 +107,17 @@ pub fn commands() -> Vec<Command> {
         command("File order", &[], Measure, Action::SetOrder { order: Order::File }),
         command("Layer order", &[], Measure, Action::SetOrder { order: Order::Layer }),
         command("Hottest first", &[], Measure, Action::SetOrder { order: Order::Heat }),
+        command("Rows are ops", &[], Measure, Action::SetRows { rows: Rows::Op }),
+        command("Rows are passes", &[], Measure, Action::SetRows { rows: Rows::Pass }),
+        command("Rows are time", &[], Measure, Action::SetRows { rows: Rows::Time }),
+        command("Draw seeks", &[], Measure, Action::ShowSeeks { shown: true }),
+        command("Hide seeks", &[], Measure, Action::ShowSeeks { shown: false }),
         command("Colours: blue to red", &[], Measure, Action::SetPalette { palette: PaletteChoice::Heat }),
         command("Colours: viridis", &[], Measure, Action::SetPalette { palette: PaletteChoice::Viridis }),
         command("Colours: cividis", &[], Measure, Action::SetPalette { palette: PaletteChoice::Cividis }),
         command("Linear scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Linear }),
         command("Logarithmic scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Logarithmic }),
+        command("Equalised scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Equalised }),
         command("Keys", &["?"], Help, Action::ShowKeys { shown: true }),
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
@@ -130,13 +137,19 @@ pub fn commands() -> Vec<Command> {
 }
 
 /// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
-pub const CONTEXT_KEYS: [(&str, &str); 9] = [
+pub const CONTEXT_KEYS: [(&str, &str); 12] = [
     ("Space", "play or pause"),
     ("F", "full screen of the panel under the cursor; again or Esc: back"),
     ("Esc", "leave full screen, close what is open, then clear the selection"),
     ("/", "search: type into the filter of the ops"),
     ("Arrows, WASD", "move what is under the cursor"),
     ("+ and -", "zoom what is under the cursor"),
+    ("Ctrl+Left and Ctrl+Right", "zoom the heatmap's bytes out and in"),
+    ("Ctrl+Up and Ctrl+Down", "zoom the heatmap's ops out and in"),
+    (
+        "M R Y X C V G",
+        "next measure, direction, kind of rows, order of bytes, colours, scale of the heatmap; seeks on and off",
+    ),
     (
         "Wheel",
         "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists and timeline (Ctrl: zoom the timeline)",
@@ -175,6 +188,7 @@ pub fn reference() -> Vec<ActionDoc> {
 }
 
 /// Name, help and fields. A new Action does not compile without.
+#[expect(clippy::too_many_lines, reason = "one arm an Action")]
 fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]) {
     match action {
         Action::Select { .. } => (
@@ -247,12 +261,24 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Order of the tensors along the DISK track",
             fields! { "order": "file | layer | heat", "which" },
         ),
+        Action::SetRows { .. } => (
+            "set_rows",
+            "What the rows of the heatmap are: ops, passes of one height, or recorded time",
+            fields! { "rows": "op | pass | time", "which" },
+        ),
+        Action::ShowSeeks { .. } => (
+            "show_seeks",
+            "Draw the jumps between consecutive reads of the model files, in file order",
+            fields! { "shown": "bool", "which" },
+        ),
         Action::SetPalette { .. } => {
             ("set_palette", "Colours of the heatmap", fields! { "palette": "heat | viridis | cividis", "which" })
         }
-        Action::SetScale { .. } => {
-            ("set_scale", "How values spread over the colours", fields! { "scale": "linear | logarithmic", "which" })
-        }
+        Action::SetScale { .. } => (
+            "set_scale",
+            "How values spread over the colours",
+            fields! { "scale": "linear | logarithmic | equalised", "which" },
+        ),
         Action::SetFilter { .. } => (
             "set_filter",
             "Which ops the table lists; an empty filter lists all",
@@ -368,6 +394,8 @@ fn examples() -> Vec<Action> {
         Action::SetAggregate { aggregate: AggregateChoice::Max },
         Action::SetDirection { direction: DirectionChoice::Read },
         Action::SetOrder { order: Order::Layer },
+        Action::SetRows { rows: Rows::Time },
+        Action::ShowSeeks { shown: true },
         Action::SetPalette { palette: PaletteChoice::Viridis },
         Action::SetScale { scale: ScaleChoice::Linear },
         Action::SetFilter { filter: Filter { kind: Some("MUL_MAT".to_owned()), ..Filter::default() } },

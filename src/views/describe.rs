@@ -104,7 +104,7 @@ pub fn operands(trace: &Trace, op: usize) -> Vec<(String, u32, String)> {
         .into_iter()
         .map(|(slot, tensor, what, bytes, parts)| {
             let slot = if slot == DESTINATION_SLOT { "result".to_owned() } else { format!("src {slot}") };
-            let parts = if parts > 1 { format!(" in {parts} slices") } else { String::new() };
+            let parts = if parts > 1 { format!(" in {parts} pieces") } else { String::new() };
             (slot, tensor, format!("{what} {}{parts}", units::bytes(bytes)))
         })
         .collect()

@@ -142,7 +142,7 @@ impl Coloring {
         let highest = display.nodes.iter().map(value).max().unwrap_or(0);
         let fill = |node: &DisplayNode| match value(node) {
             0 => theme::faint(theme),
-            value => palette(Palette::Heat, Scale::Logarithmic.position(value, highest)),
+            value => palette(Palette::Heat, Scale::Logarithmic.position(value, highest, &[])),
         };
         let none = display.nodes.iter().filter(|&node| value(node) == 0).count();
         Self {

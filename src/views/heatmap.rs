@@ -6,14 +6,15 @@ use egui::{Color32, ComboBox, Rect, Ui, Vec2};
 use hashbrown::HashMap;
 
 use super::ViewContext;
-use super::track::TrackPanel;
-use crate::analysis::heat;
+use super::heat_engine::{HeatEngine, OnGpu, Source, Values};
+use super::track::{Shown, TrackPanel};
+use crate::analysis::row_axis::Rows;
+use crate::gpu::FrameGpu;
 use crate::gpu::colormap::{self, Palette};
-use crate::gpu::heat::HeatPipelines;
-use crate::gpu::heat_data::HeatData;
-use crate::gpu::heat_draw::{HeatDraw, HeatLayer};
-use crate::gpu::{FrameGpu, Gpu};
-use crate::kernel_io::heat::{Aggregate, Direction, HeatQuery, Measure};
+use crate::gpu::heat_draw::{HeatPicture, LevelColors};
+use crate::gpu::heat_tiles::{Stand, TileKey};
+use crate::gpu::text::{TextLayer, TextTarget, WorldView};
+use crate::kernel_io::heat::{Aggregate, Direction, HeatLevel, Measure};
 use crate::state::camera::Span;
 use crate::state::{
     Action, AggregateChoice, AppState, DirectionChoice, Document, HeatState, MeasureChoice, PaletteChoice, ScaleChoice,
@@ -23,33 +24,20 @@ use crate::trace::Track;
 use crate::trace::tracks::{Order, phase_bits};
 use crate::units;
 
-/// Cells of a level up to which its largest value is found over the whole run; beyond, over what has been seen of it.
-const WHOLE_LEVEL_CELLS: u64 = 3 << 17;
-/// Cells beside the visible ones, as a share of them, so that small movements need no new grid.
-const SPARE: f64 = 0.15;
+use super::bands;
 
-/// The panel's own memory: columns and kernels on the GPU, and the largest value of every level seen.
+/// Room that the legend takes, in points.
+const LEGEND_POINTS: f32 = 420.0;
+/// Space between the tracks, in points.
+const GAP: f32 = 4.0;
+
+/// The panel's own memory: tiles on the GPU, and what was worked out of the run.
 #[derive(Default)]
 pub struct HeatmapView {
-    kernels: Option<(HeatPipelines, HeatDraw)>,
-    data: Option<(usize, HeatData)>,
+    engine: HeatEngine,
     tracks: [TrackPanel; 2],
-    highest: HashMap<Level, u64>,
-    fault: Option<String>,
-}
-
-/// Values are comparable within a level.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Level {
-    document: usize,
-    track: Track,
-    order: Order,
-    measure: Measure,
-    aggregate: Aggregate,
-    direction: Direction,
-    phases: u32,
-    kx: u32,
-    ky: u32,
+    /// Tiles are missing, or sums are waited for.
+    unfinished: bool,
 }
 
 /// What decides a track's picture; an equal one is not painted again.
@@ -62,37 +50,66 @@ pub struct Painted {
     bytes: Span,
     ops: Span,
     theme: Theme,
+    version: u64,
 }
 
 impl HeatmapView {
     pub fn ui(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>, gpu: &mut FrameGpu<'_>) {
-        if cx.state.document.is_none() {
-            return;
-        }
+        let Some(document) = cx.document() else { return };
+        let context = ui.ctx().clone();
+        self.engine.begin(&document, move || context.request_repaint());
+        self.unfinished = false;
         self.toolbar(ui, cx);
-        if let Some(fault) = &self.fault {
-            ui.colored_label(Color32::RED, fault);
+        if let Some(fault) = &self.engine.fault {
+            ui.colored_label(ui.visuals().error_fg_color, fault);
         }
         let shown: Vec<Track> = Track::ALL.into_iter().filter(|&t| cx.state.track_bytes(t) > 0).collect();
         if shown.is_empty() {
             ui.centered_and_justified(|ui| ui.label("Nothing in this run has a place in a file or a buffer."));
             return;
         }
-        let height = (ui.available_height() - 4.0 * (shown.len() as f32 - 1.0)) / shown.len() as f32;
+        let height = (ui.available_height() - GAP * (shown.len() as f32 - 1.0)) / shown.len() as f32;
+        let level = level(cx.state);
         for track in shown {
-            self.tracks[track as usize].ui(ui, cx, gpu, track, height.max(60.0));
+            let source = source(cx.state, track);
+            let panel = &mut self.tracks[track as usize];
+            panel.ui(ui, cx, gpu, &mut self.engine, (source, level), height.max(60.0));
+            if let Some(shown) = &panel.shown
+                && !self.engine.has(&HeatEngine::wanted(
+                    source,
+                    shown.level,
+                    shown.cells.x.clone(),
+                    shown.cells.y.clone(),
+                ))
+            {
+                self.unfinished = true;
+            }
+        }
+        if self.unfinished {
+            ui.ctx().request_repaint();
         }
     }
 
-    /// Bins and paints the tracks on screen whose picture has changed.
+    /// Whether the picture will be another without anybody's doing.
+    pub fn is_working(&self) -> bool {
+        self.unfinished || self.engine.is_busy()
+    }
+
+    /// Makes tiles within the frame's budget, and paints the tracks on screen whose picture has changed.
     pub fn draw(&mut self, state: &AppState, gpu: &mut FrameGpu<'_>) {
         let Some(document) = state.document.clone() else { return };
+        if self.tracks.iter().all(|panel| panel.shown.is_none()) {
+            return;
+        }
+        if let Err(fault) = self.engine.begin_frame(&document, gpu.gpu) {
+            self.engine.fault = Some(fault);
+            return;
+        }
         for track in Track::ALL {
-            if self.tracks[track as usize].rect.take().is_none() {
-                continue;
-            }
-            if let Err(fault) = self.draw_track(state, &document, gpu, track) {
-                self.fault = Some(fault);
+            if let Some(shown) = self.tracks[track as usize].shown.take()
+                && let Err(fault) = self.draw_track(state, &document, gpu, &shown)
+            {
+                self.engine.fault = Some(fault);
             }
         }
     }
@@ -102,8 +119,12 @@ impl HeatmapView {
         state: &AppState,
         document: &Arc<Document>,
         gpu: &mut FrameGpu<'_>,
-        track: Track,
+        shown: &Shown,
     ) -> Result<(), String> {
+        let track = shown.source.track;
+        let (cells, level) = (&shown.cells, shown.level);
+        let wanted = HeatEngine::wanted(shown.source, level, cells.x.clone(), cells.y.clone());
+        let made = self.engine.make(gpu.gpu, shown.source, &wanted)?;
         let panel = &mut self.tracks[track as usize];
         let size_px = panel.canvas.size_px();
         let now = Painted {
@@ -114,96 +135,65 @@ impl HeatmapView {
             bytes: state.heat.bytes[track as usize].now(),
             ops: state.heat.ops.now(),
             theme: state.theme,
+            version: self.engine.version(),
         };
-        if panel.painted.as_ref() == Some(&now) {
+        if !made && panel.painted.as_ref() == Some(&now) {
             return Ok(());
         }
-        self.ensure_data(document, gpu.gpu)?;
-        let needed = query(&now, size_px);
-        let covered = panel_covers(self.tracks[track as usize].grid.as_ref(), &now, &needed);
-        if !covered {
-            self.bin(state, document, gpu.gpu, track, &now, needed)?;
+        let mut tiles = Vec::new();
+        let mut numbers: HashMap<HeatLevel, u32> = HashMap::new();
+        for y in cells.y.clone() {
+            for x in cells.x.clone() {
+                let key = TileKey { source: wanted.source, level, x, y };
+                let stand = self.engine.on_gpu().and_then(|on_gpu| on_gpu.tiles.stand(&key));
+                tiles.push(stand.map(|stand: Stand| {
+                    let next = numbers.len() as u32;
+                    (stand, *numbers.entry(stand.level).or_insert(next))
+                }));
+            }
         }
-        let panel = &mut self.tracks[track as usize];
-        let (Some((query, _, grid)), Some((_, draw)), Some(target)) = (&panel.grid, &self.kernels, panel.canvas.view())
-        else {
-            return Ok(());
+        let mut levels: Vec<(HeatLevel, u32)> = numbers.into_iter().collect();
+        levels.sort_by_key(|(_, number)| *number);
+        let values: Vec<Values> =
+            levels.iter().map(|(level, _)| self.engine.values(document, shown.source, *level)).collect();
+        let colors: Vec<LevelColors<'_>> =
+            values.iter().map(|values| LevelColors { highest: values.highest, ranks: &values.ranks }).collect();
+        let width = size_px[0];
+        let strips = bands::colors(&shown.bands, shown.strip_count, now.bytes, width, state.theme);
+        let theme = colormap_theme(state.theme);
+        // Ranks of a level are not known in its first moment.
+        let ranked = values.iter().all(|values| !values.ranks.is_empty());
+        let scale = match scale(state.heat.scale) {
+            colormap::Scale::Equalised if !ranked => colormap::Scale::Logarithmic,
+            scale => scale,
         };
-        let cell = |span: Span, k: u32, first: u64, pixels: u32| {
-            let size = 2_f64.powi(k.cast_signed());
-            ((span.start / size - first as f64) as f32, (span.len() / size / f64::from(pixels.max(1))) as f32)
-        };
-        let (x, dx) = cell(now.bytes, query.kx, query.x0, size_px[0]);
-        let (y, dy) = cell(now.ops, query.ky, query.y0, size_px[1]);
-        let level = level(&now, track, query);
-        let untouched = colormap_theme(state.theme).untouched();
-        let layer = HeatLayer {
-            grid,
-            target_px: [0, 0, size_px[0], size_px[1]],
-            origin_cells: [x, y],
-            cells_per_pixel: [dx, dy],
+        let picture = HeatPicture {
+            columns: &cells.columns,
+            rows: &cells.rows,
+            tiles: &tiles,
+            tile_columns: (cells.x.end - cells.x.start) as u32,
+            levels: &colors,
+            strips: &strips,
+            strip_px: shown.strip_px,
             palette: palette(state.heat.palette),
-            scale: scale(state.heat.scale),
-            highest: self.highest.get(&level).copied().unwrap_or(1),
-            untouched,
-            outline: None,
+            scale,
+            untouched: theme.untouched(),
+            pending: theme.pending(),
         };
-        let target = target.clone();
+        let panel = &mut self.tracks[track as usize];
+        let (Some(OnGpu { draw, tiles, fonts, .. }), Some(view)) = (self.engine.on_gpu(), panel.canvas.view()) else {
+            return Ok(());
+        };
         let device = gpu.gpu;
-        draw.draw(device, gpu.encoder(), &target, size_px, Some(untouched), &[layer]);
+        draw.draw(device, gpu.encoder(), &mut panel.target, view, tiles, &picture);
+        let labels = bands::labels(&shown.bands, now.bytes, width, shown.strip_px, shown.font_px);
+        let text = panel.text.get_or_insert_with(|| TextLayer::new(device, fonts));
+        let world = WorldView {
+            origin: [now.bytes.start, 0.0],
+            px_per_unit: [f64::from(width) / now.bytes.len().max(1e-9), 1.0],
+        };
+        text.draw(device, fonts, gpu.encoder(), &TextTarget { view, size_px }, &world, &labels);
         panel.painted = Some(now);
-        Ok(())
-    }
-
-    /// Puts the run's columns on the GPU, straight from the mapped file where it is one.
-    fn ensure_data(&mut self, document: &Arc<Document>, gpu: &Gpu) -> Result<(), String> {
-        if self.kernels.is_none() {
-            self.kernels = Some((HeatPipelines::new(gpu), HeatDraw::new(gpu)));
-        }
-        let key = Arc::as_ptr(document) as usize;
-        if self.data.as_ref().is_none_or(|(of, _)| *of != key) {
-            self.highest.clear();
-            for panel in &mut self.tracks {
-                panel.grid = None;
-            }
-            let layout = document.layout(Track::Disk, Order::File);
-            let columns = document.trace.heat_columns(layout, &document.heat_tables);
-            let data = HeatData::upload(gpu, &columns).map_err(|e| e.to_string())?;
-            self.data = Some((key, data));
-            self.fault = None;
-        }
-        Ok(())
-    }
-
-    fn bin(
-        &mut self,
-        state: &AppState,
-        document: &Arc<Document>,
-        gpu: &Gpu,
-        track: Track,
-        now: &Painted,
-        query: HeatQuery,
-    ) -> Result<(), String> {
-        let layout = document.layouts(state.heat.order)[track as usize];
-        let (Some((_, data)), Some((pipelines, _))) = (&mut self.data, &self.kernels) else { return Ok(()) };
-        data.set_bases(gpu, &layout.bases).map_err(|e| e.to_string())?;
-        let grid = pipelines.bin(gpu, data, &query).map_err(|e| e.to_string())?;
-        let level = level(now, track, &query);
-        let rows = (document.trace.op_count() as u64 >> query.ky) + 1;
-        let bins = (layout.bytes >> query.kx) + 1;
-        if bins.saturating_mul(rows) <= WHOLE_LEVEL_CELLS {
-            if !self.highest.contains_key(&level) {
-                let whole = HeatQuery { x0: 0, y0: 0, width: bins as u32, height: rows as u32, ..query };
-                let columns = document.trace.heat_columns(layout, &document.heat_tables);
-                let cells = heat::bin(&columns, &whole).map_err(|e| e.to_string())?;
-                self.highest.insert(level, cells.values.iter().copied().max().unwrap_or(0));
-            }
-        } else {
-            let seen = grid.read(gpu).map_err(|e| e.to_string())?.values.into_iter().max().unwrap_or(0);
-            let highest = self.highest.entry(level).or_insert(0);
-            *highest = seen.max(*highest);
-        }
-        self.tracks[track as usize].grid = Some((query, grid_key(now), grid));
         Ok(())
     }
 
@@ -217,138 +207,150 @@ impl HeatmapView {
             choice(ui, "direction", heat.direction, &DIRECTIONS, |direction| {
                 cx.act(Action::SetDirection { direction });
             });
+            choice(ui, "rows", heat.rows, &ROWS, |rows| cx.act(Action::SetRows { rows }));
             choice(ui, "order", heat.order, &ORDERS, |order| cx.act(Action::SetOrder { order }));
             choice(ui, "palette", heat.palette, &PALETTES, |palette| cx.act(Action::SetPalette { palette }));
             choice(ui, "scale", heat.scale, &SCALES, |scale| cx.act(Action::SetScale { scale }));
-            self.legend(ui, cx.state);
+            if heat.order == Order::File {
+                let mut seeks = heat.seeks;
+                if ui.checkbox(&mut seeks, "seeks").on_hover_text("jumps between reads of the model files").changed() {
+                    cx.act(Action::ShowSeeks { shown: seeks });
+                }
+            }
+            // In one line, beside the choices or below them.
+            if ui.available_size_before_wrap().x < LEGEND_POINTS {
+                ui.end_row();
+            }
+            self.legend(ui, cx);
         });
     }
 
-    /// The colours with what they stand for: nothing, the least, and the most on each track at its zoom.
-    fn legend(&self, ui: &mut Ui, state: &AppState) {
-        let highest = |track: Track| {
-            let panel = &self.tracks[track as usize];
-            let (query, _, _) = panel.grid.as_ref()?;
-            self.highest.get(&level(panel.painted.as_ref()?, track, query)).copied()
-        };
-        let number = |n: u64| match state.heat.measure {
-            MeasureChoice::Accesses => units::count(n),
-            _ => units::bytes(n),
-        };
-        let swatch = |ui: &mut Ui, color: Color32| {
+    /// The colours with what they stand for: nothing, one, and the most on each track at its zoom.
+    fn legend(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>) {
+        let state = cx.state;
+        let swatch = |ui: &mut Ui, [r, g, b, _]: [u8; 4], text: &str| {
             let (rect, _) = ui.allocate_exact_size(Vec2::new(10.0, 10.0), egui::Sense::hover());
-            ui.painter().rect_filled(rect, 1.0, color);
+            ui.painter().rect_filled(rect, 1.0, Color32::from_rgb(r, g, b));
             ui.painter().rect_stroke(rect, 1.0, (1.0, ui.visuals().weak_text_color()), egui::StrokeKind::Inside);
+            ui.small(text);
         };
-        let [r, g, b, _] = colormap_theme(state.theme).untouched();
-        swatch(ui, Color32::from_rgb(r, g, b));
-        ui.small("never");
-        ui.small(number(1));
-        let (rect, _) = ui.allocate_exact_size(Vec2::new(90.0, 10.0), egui::Sense::hover());
-        const STEPS: u32 = 30;
+        let colors = palette(state.heat.palette);
+        swatch(ui, colormap_theme(state.theme).untouched(), "never");
+        let one = if state.heat.measure == MeasureChoice::Accesses { "once" } else { "1 B" };
+        swatch(ui, colors.sample(0.0), one);
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(80.0, 10.0), egui::Sense::hover());
+        const STEPS: u32 = 40;
         for i in 0..STEPS {
-            let [r, g, b, _] = palette(state.heat.palette).sample((i as f32 + 0.5) / STEPS as f32);
+            let [r, g, b, _] = colors.sample((i as f32 + 0.5) / STEPS as f32);
             let width = rect.width() / STEPS as f32;
             let left = rect.left() + i as f32 * width;
             let part = Rect::from_min_max(egui::pos2(left, rect.top()), egui::pos2(left + width + 0.5, rect.bottom()));
             ui.painter().rect_filled(part, 0.0, Color32::from_rgb(r, g, b));
         }
-        let most =
-            Track::ALL.into_iter().filter_map(|track| Some(format!("{} {}", track.label(), number(highest(track)?))));
-        ui.small(most.collect::<Vec<_>>().join(", ")).on_hover_text(
-            "the largest value at this zoom over the whole run, where it could be worked out, else of all that was seen",
-        );
+        let mut most = Vec::new();
+        for track in Track::ALL.into_iter().filter(|&t| state.track_bytes(t) > 0) {
+            let Some(level) = self.tracks[track as usize].level else { continue };
+            let Some(document) = &state.document else { continue };
+            let values = self.engine.values(document, source(state, track), level);
+            let about = if values.exact { "" } else { "about " };
+            most.push(format!("{} {about}{}", track.label(), number(state, values.highest)));
+        }
+        let what = what_counts(state);
+        ui.small(format!("{what}: {}", most.join(", "))).on_hover_text(format!(
+            "A cell's colour says {what} in it. The last colour is the highest value of a cell of this size over the \
+             whole run, on each track; it stays while the view moves at one zoom."
+        ));
     }
 }
 
-/// The grid that a picture needs: cells of about a pixel.
-fn query(now: &Painted, size_px: [u32; 2]) -> HeatQuery {
-    let along = |span: Span, pixels: u32| -> (u32, u64, u32) {
-        let per_pixel = (span.len() / f64::from(pixels.max(1))).max(1e-9);
-        let k = per_pixel.log2().round().clamp(0.0, 62.0) as u32;
-        let size = 2_f64.powi(k.cast_signed());
-        let spare = span.len() * SPARE;
-        let first = ((span.start - spare) / size).floor().max(0.0);
-        let last = ((span.end + spare) / size).ceil();
-        (k, first as u64, (last - first).clamp(1.0, 8192.0) as u32)
+/// What is on, in words.
+fn what_counts(state: &AppState) -> String {
+    let heat = &state.heat;
+    let direction = match heat.direction {
+        DirectionChoice::Both => "",
+        DirectionChoice::Read => " read",
+        DirectionChoice::Write => " written",
     };
-    let (kx, x0, width) = along(now.bytes, size_px[0]);
-    let (ky, y0, height) = along(now.ops, size_px[1]);
-    HeatQuery {
-        measure: match now.heat.measure {
+    let measure = match (heat.measure, heat.direction) {
+        (MeasureChoice::Accesses, DirectionChoice::Read) => "reads".to_owned(),
+        (MeasureChoice::Accesses, DirectionChoice::Write) => "writes".to_owned(),
+        (MeasureChoice::Accesses, DirectionChoice::Both) => "accesses".to_owned(),
+        (MeasureChoice::Bytes, _) => format!("bytes{}", if direction.is_empty() { " touched" } else { direction }),
+        (MeasureChoice::Logged, _) => format!("bytes logged{direction}"),
+    };
+    let of_one = if heat.aggregate == AggregateChoice::Max { ", most of one op" } else { "" };
+    let phase = state.phase.map_or_else(String::new, |phase| format!(", {} only", phase.label()));
+    let scale = match heat.scale {
+        ScaleChoice::Linear => "linear",
+        ScaleChoice::Logarithmic => "log",
+        ScaleChoice::Equalised => "equalised",
+    };
+    format!("{measure}{of_one}{phase} ({scale})")
+}
+
+fn number(state: &AppState, n: u64) -> String {
+    match state.heat.measure {
+        MeasureChoice::Accesses => units::count(n),
+        _ => units::bytes(n),
+    }
+}
+
+/// A value with its unit.
+pub fn amount(state: &AppState, n: u64) -> String {
+    match state.heat.measure {
+        MeasureChoice::Accesses if n == 1 => "1 access".to_owned(),
+        MeasureChoice::Accesses => format!("{} accesses", units::count(n)),
+        _ => units::bytes(n),
+    }
+}
+
+/// What cells hold, whatever their size.
+fn level(state: &AppState) -> HeatLevel {
+    HeatLevel {
+        measure: match state.heat.measure {
             MeasureChoice::Accesses => Measure::Accesses,
             MeasureChoice::Bytes => Measure::Bytes,
             MeasureChoice::Logged => Measure::Logged,
         },
-        aggregate: match now.heat.aggregate {
+        aggregate: match state.heat.aggregate {
             AggregateChoice::Sum => Aggregate::Sum,
             AggregateChoice::Max => Aggregate::Max,
         },
-        direction: match now.heat.direction {
+        direction: match state.heat.direction {
             DirectionChoice::Both => Direction::Both,
             DirectionChoice::Read => Direction::Read,
             DirectionChoice::Write => Direction::Write,
         },
-        phases: now.phases,
-        kx,
-        ky,
-        x0,
-        y0,
-        width,
-        height,
+        phases: phase_bits(state.phase),
+        kx: 0,
+        ky: 0,
     }
 }
 
-/// Whether the grid at hand answers for all that is seen.
-fn panel_covers(
-    grid: Option<&(HeatQuery, usize, crate::gpu::heat::GpuGrid)>,
-    now: &Painted,
-    needed: &HeatQuery,
-) -> bool {
-    let Some((have, key, _)) = grid else { return false };
-    let at_level = HeatQuery { x0: have.x0, y0: have.y0, width: have.width, height: have.height, ..*needed };
-    let holds = |span: Span, k: u32, first: u64, count: u32| {
-        let size = 2_f64.powi(k.cast_signed());
-        first as f64 * size <= span.start.max(0.0) && (first + u64::from(count)) as f64 * size >= span.end
+/// Only model files can be re-ordered: buffers reuse their bytes.
+fn source(state: &AppState, track: Track) -> Source {
+    let order = match track {
+        Track::Disk => state.heat.order,
+        Track::Buffer => Order::File,
     };
-    *key == grid_key(now)
-        && at_level == *have
-        && holds(now.bytes, have.kx, have.x0, have.width)
-        && holds(now.ops, have.ky, have.y0, have.height)
+    Source { track, order }
 }
 
-/// Document and order, which a query does not hold.
-fn grid_key(now: &Painted) -> usize {
-    now.document.wrapping_mul(3).wrapping_add(now.heat.order as usize)
-}
-
-fn level(now: &Painted, track: Track, query: &HeatQuery) -> Level {
-    Level {
-        document: now.document,
-        track,
-        order: now.heat.order,
-        measure: query.measure,
-        aggregate: query.aggregate,
-        direction: query.direction,
-        phases: query.phases,
-        kx: query.kx,
-        ky: query.ky,
-    }
-}
-
-const MEASURES: [(MeasureChoice, &str); 3] = [
+pub const MEASURES: [(MeasureChoice, &str); 3] = [
     (MeasureChoice::Accesses, "accesses"),
     (MeasureChoice::Bytes, "bytes touched"),
     (MeasureChoice::Logged, "bytes logged"),
 ];
 const AGGREGATES: [(AggregateChoice, &str); 2] = [(AggregateChoice::Sum, "sum"), (AggregateChoice::Max, "largest op")];
-const DIRECTIONS: [(DirectionChoice, &str); 3] =
+pub const DIRECTIONS: [(DirectionChoice, &str); 3] =
     [(DirectionChoice::Both, "reads + writes"), (DirectionChoice::Read, "reads"), (DirectionChoice::Write, "writes")];
-const ORDERS: [(Order, &str); 3] =
+pub const ROWS: [(Rows, &str); 3] = [(Rows::Op, "by op"), (Rows::Pass, "by pass"), (Rows::Time, "by time")];
+pub const ORDERS: [(Order, &str); 3] =
     [(Order::File, "file order"), (Order::Layer, "layer order"), (Order::Heat, "hottest first")];
-const PALETTES: [(PaletteChoice, &str); 3] =
+pub const PALETTES: [(PaletteChoice, &str); 3] =
     [(PaletteChoice::Heat, "blue to red"), (PaletteChoice::Viridis, "viridis"), (PaletteChoice::Cividis, "cividis")];
-const SCALES: [(ScaleChoice, &str); 2] = [(ScaleChoice::Logarithmic, "log"), (ScaleChoice::Linear, "linear")];
+pub const SCALES: [(ScaleChoice, &str); 3] =
+    [(ScaleChoice::Logarithmic, "log"), (ScaleChoice::Linear, "linear"), (ScaleChoice::Equalised, "equalised")];
 
 /// A small list to choose from.
 pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, now: T, options: &[(T, &str)], mut choose: impl FnMut(T)) {
@@ -362,7 +364,13 @@ pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, now: T, options: &[(
     });
 }
 
-fn palette(choice: PaletteChoice) -> Palette {
+/// The option behind `now`, round and round.
+pub fn next<T: Copy + PartialEq>(now: T, options: &[(T, &str)]) -> T {
+    let at = options.iter().position(|(value, _)| *value == now).unwrap_or(0);
+    options[(at + 1) % options.len()].0
+}
+
+pub fn palette(choice: PaletteChoice) -> Palette {
     match choice {
         PaletteChoice::Heat => Palette::Heat,
         PaletteChoice::Viridis => Palette::Viridis,
@@ -374,6 +382,7 @@ fn scale(choice: ScaleChoice) -> colormap::Scale {
     match choice {
         ScaleChoice::Linear => colormap::Scale::Linear,
         ScaleChoice::Logarithmic => colormap::Scale::Logarithmic,
+        ScaleChoice::Equalised => colormap::Scale::Equalised,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use egui::{Key, Modifiers, Ui};
 
-use super::ViewContext;
+use super::{ViewContext, heatmap};
 use crate::state::camera::{Easing, Motion};
 use crate::state::reference::{CONTEXT_KEYS, Command, commands};
 use crate::state::{Action, Axes, Stride, View};
@@ -70,6 +70,7 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWish
             }
         }
     }
+    heatmap_keys(ui, cx);
     let zoom = |factor: f64| Action::Zoom { view, factor, x: 0.5, y: 0.5, track: None, axes: Axes::Both, motion: STEP };
     let not_command = |held: &Modifiers| !held.command;
     if struck(ui, Key::Plus, not_command) || struck(ui, Key::Equals, not_command) {
@@ -79,6 +80,37 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWish
         cx.act(zoom(1.0 / ZOOM_STEP));
     }
     wishes
+}
+
+/// Keys that walk through the heatmap's choices, and zoom one of its axes.
+fn heatmap_keys(ui: &Ui, cx: &mut ViewContext<'_>) {
+    let plain = |key: Key| struck(ui, key, Modifiers::is_none);
+    let heat = &cx.state.heat;
+    let choices = [
+        (Key::M, Action::SetMeasure { measure: heatmap::next(heat.measure, &heatmap::MEASURES) }),
+        (Key::R, Action::SetDirection { direction: heatmap::next(heat.direction, &heatmap::DIRECTIONS) }),
+        (Key::Y, Action::SetRows { rows: heatmap::next(heat.rows, &heatmap::ROWS) }),
+        (Key::X, Action::SetOrder { order: heatmap::next(heat.order, &heatmap::ORDERS) }),
+        (Key::C, Action::SetPalette { palette: heatmap::next(heat.palette, &heatmap::PALETTES) }),
+        (Key::V, Action::SetScale { scale: heatmap::next(heat.scale, &heatmap::SCALES) }),
+        (Key::G, Action::ShowSeeks { shown: !heat.seeks }),
+    ];
+    for (key, action) in choices {
+        if plain(key) {
+            cx.act(action);
+        }
+    }
+    let zooms = [
+        (Key::ArrowLeft, Axes::Bytes, 1.0 / ZOOM_STEP),
+        (Key::ArrowRight, Axes::Bytes, ZOOM_STEP),
+        (Key::ArrowUp, Axes::Ops, 1.0 / ZOOM_STEP),
+        (Key::ArrowDown, Axes::Ops, ZOOM_STEP),
+    ];
+    for (key, axes, factor) in zooms {
+        if struck(ui, key, |held| held.command && !held.alt && !held.shift) {
+            cx.act(Action::Zoom { view: View::Heatmap, factor, x: 0.5, y: 0.5, track: None, axes, motion: STEP });
+        }
+    }
 }
 
 /// Commands do not change while the program runs.

@@ -1,10 +1,14 @@
 //! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
 
+pub mod bands;
 pub mod describe;
 pub mod graph;
 mod graph_labels;
 mod graph_style;
 pub mod health;
+pub mod heat_cells;
+pub mod heat_engine;
+pub mod heat_margins;
 pub mod heatmap;
 pub mod inspector;
 pub mod keys;

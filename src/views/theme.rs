@@ -93,6 +93,21 @@ pub fn layer(layer: Option<u32>, theme: Theme) -> Color32 {
     if layer.is_multiple_of(2) { dark } else { light }
 }
 
+/// Files and buffers, told apart from layers.
+pub fn home(index: usize, theme: Theme) -> Color32 {
+    let shades = match theme {
+        Theme::Dark => [Color32::from_rgb(0x3B, 0x4A, 0x46), Color32::from_rgb(0x4A, 0x5C, 0x57)],
+        Theme::Light => [Color32::from_rgb(0xC2, 0xD8, 0xD1), Color32::from_rgb(0xAD, 0xC9, 0xC0)],
+    };
+    shades[index % 2]
+}
+
+/// Neighbouring experts look different.
+pub fn expert(expert: u32) -> Color32 {
+    let shades = [Color32::from_rgb(0x6B, 0x57, 0x80), Color32::from_rgb(0x80, 0x6A, 0x96)];
+    shades[(expert % 2) as usize]
+}
+
 /// Text that can be read on `fill`.
 pub fn ink_on(fill: Color32) -> Color32 {
     // Weights of the channels' brightness after ITU-R BT.601.

@@ -1,12 +1,14 @@
 //! The timeline: passes, the layers they went through, and single ops where there is room for them.
 
-use egui::{Align2, Color32, FontId, Pos2, Rect, Sense, Ui, Vec2};
+use std::sync::Arc;
+
+use egui::{Align2, Color32, FontId, Mesh, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::pointer::{Gesture, draw_box, gesture};
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::camera::{Motion, Span};
-use crate::state::{Action, Axes, View};
+use crate::state::{Action, Axes, Theme, View};
 use crate::trace::Trace;
 use crate::units;
 
@@ -39,25 +41,17 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         let at = Pos2::new(outer.left() + 4.0, lane(k).center().y);
         painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
     }
-    let painted = Lane { ui, axis };
-    let mut painted_to = f32::NEG_INFINITY;
-    for (k, pass) in trace.passes.iter().enumerate() {
-        let end = pass.start_ns.saturating_add(pass.duration_ns);
-        // Passes that share a pixel are one block.
-        if axis.x(end) < painted_to + 0.75 {
-            continue;
-        }
-        painted_to = axis.x(end);
-        let label = pass.text.clone().unwrap_or_else(|| format!("pass {k} {}", pass.phase.label()));
-        painted.block(lane(0), pass.start_ns, end, theme::phase(pass.phase).gamma_multiply(0.75), &label);
+    let lanes = [lane(0), lane(1), lane(2)];
+    let key = Key { document: Arc::as_ptr(&document) as usize, span: axis.span, rect, theme: cx.state.theme };
+    let id = response.id.with("blocks");
+    let known = ui.data(|data| data.get_temp::<(Key, Arc<Blocks>)>(id)).filter(|(of, _)| *of == key);
+    let blocks = known.map_or_else(|| Arc::new(Blocks::of(trace, axis, lanes, cx.state.theme)), |(_, blocks)| blocks);
+    ui.data_mut(|data| data.insert_temp(id, (key, blocks.clone())));
+    ui.painter().add(egui::Shape::Mesh(blocks.mesh.clone()));
+    for (area, text, ink) in &blocks.labels {
+        let at = area.left_center() + Vec2::new(3.0, 0.0);
+        ui.painter_at(*area).text(at, Align2::LEFT_CENTER, text, FontId::proportional(10.0), *ink);
     }
-    let seen = seen_ops(trace, &axis);
-    layer_blocks(trace, seen.iter().copied(), |start, end, layer, label| {
-        painted.block(lane(1), start, end, theme::layer(layer, cx.state.theme), label);
-    });
-    op_blocks(trace, seen.iter().copied(), &axis, |start, end, op, color| {
-        painted.block(lane(2), start, end, color, trace.op_name(op));
-    });
     // The selection's span, or the op that plays.
     if let Some(ops) = cx.state.links.ops.or(cx.state.links.first_op.map(|op| [op, op + 1])) {
         let start = trace.ops.start_ns.get(ops[0] as usize).copied().unwrap_or(0);
@@ -190,30 +184,57 @@ impl TimeAxis {
     }
 }
 
-struct Lane<'a> {
-    ui: &'a Ui,
-    axis: TimeAxis,
+/// What decides how the blocks look: as long as it stays, so do they.
+#[derive(Clone, Copy, PartialEq)]
+struct Key {
+    document: usize,
+    span: Span,
+    rect: Rect,
+    theme: Theme,
 }
 
-impl Lane<'_> {
-    fn block(&self, lane: Rect, start: u64, end: u64, fill: Color32, label: &str) {
-        let left = self.axis.x(start).max(lane.left());
-        let right = self.axis.x(end).min(lane.right());
-        if right < lane.left() || left > lane.right() {
-            return;
+/// The blocks of all lanes, painted anew only when they change: long runs have thousands.
+struct Blocks {
+    mesh: Arc<Mesh>,
+    labels: Vec<(Rect, String, Color32)>,
+}
+
+impl Blocks {
+    fn of(trace: &Trace, axis: TimeAxis, lanes: [Rect; 3], shown: Theme) -> Self {
+        let mut mesh = Mesh::default();
+        let mut labels = Vec::new();
+        let mut block = |lane: Rect, start: u64, end: u64, fill: Color32, label: &str| {
+            let left = axis.x(start).max(lane.left());
+            let right = axis.x(end).min(lane.right());
+            if right < lane.left() || left > lane.right() {
+                return;
+            }
+            let right = (right - 0.5).max(left + 1.0);
+            let area = Rect::from_min_max(Pos2::new(left, lane.top()), Pos2::new(right, lane.bottom()));
+            mesh.add_colored_rect(area, fill);
+            if area.width() > LABEL_POINTS {
+                labels.push((area, label.to_owned(), theme::ink_on(fill)));
+            }
+        };
+        let mut painted_to = f32::NEG_INFINITY;
+        for (k, pass) in trace.passes.iter().enumerate() {
+            let end = pass.start_ns.saturating_add(pass.duration_ns);
+            // Passes that share a pixel are one block.
+            if axis.x(end) < painted_to + 0.75 {
+                continue;
+            }
+            painted_to = axis.x(end);
+            let label = pass.text.clone().unwrap_or_else(|| format!("pass {k} {}", pass.phase.label()));
+            block(lanes[0], pass.start_ns, end, theme::phase(pass.phase).gamma_multiply(0.75), &label);
         }
-        let area =
-            Rect::from_min_max(Pos2::new(left, lane.top()), Pos2::new((right - 0.5).max(left + 1.0), lane.bottom()));
-        self.ui.painter().rect_filled(area, 1.0, fill);
-        if area.width() > LABEL_POINTS {
-            self.ui.painter_at(area).text(
-                area.left_center() + Vec2::new(3.0, 0.0),
-                Align2::LEFT_CENTER,
-                label,
-                FontId::proportional(10.0),
-                theme::ink_on(fill),
-            );
-        }
+        let seen = seen_ops(trace, &axis);
+        layer_blocks(trace, seen.iter().copied(), |start, end, layer, label| {
+            block(lanes[1], start, end, theme::layer(layer, shown), label);
+        });
+        op_blocks(trace, seen.iter().copied(), &axis, |start, end, op, color| {
+            block(lanes[2], start, end, color, trace.op_name(op));
+        });
+        Self { mesh: Arc::new(mesh), labels }
     }
 }
 

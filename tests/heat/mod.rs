@@ -1,17 +1,22 @@
 //! The heatmap: the CPU twin against the definition, the kernels against the twin, and both against bad columns.
 
+mod bundled;
+mod levels;
 mod pictures;
 mod run;
+mod tiles;
 
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use tensorscope::analysis::heat as cpu;
+use tensorscope::gpu::colormap::Scale;
 use tensorscope::gpu::heat::{Chunking, Counting, HeatData, HeatGpuError, HeatPipelines, MAX_TILE_WIDTH};
 use tensorscope::gpu::heat_data::{FEW_ACCESSES, HeavyOp, OPS_PER_CUT};
-use tensorscope::gpu::heat_draw::LayerParams;
+use tensorscope::gpu::heat_draw::PictureParams;
 use tensorscope::gpu::heat_kernels::Params;
 use tensorscope::gpu::heat_plan::{OWNED_LANES, SHORTEST_BLOCK_OPS};
+use tensorscope::gpu::heat_tiles::TILE;
 use tensorscope::gpu::{Gpu, shaders};
 use tensorscope::kernel_io::heat::*;
 
@@ -282,11 +287,11 @@ fn structures_lie_in_rust_as_they_do_in_wgsl() {
     for name in ["heat_heavy.wgsl", "heat_merge.wgsl"] {
         assert_eq!(wgsl_layout(&parsed(name), "HeavyOp"), heavy_op, "{name}");
     }
-    let layer = rust_layout!(
-        LayerParams: origin_cells, cells_per_pixel, target_origin, highest, outline_width, outline, grid_size,
-        untouched, outline_color, palette, logarithmic, unused
+    let picture = rust_layout!(
+        PictureParams: columns_at, rows_at, tiles_at, levels_at, ranks_at, strips_at, width, strip_px, map_top,
+        tile_columns, untouched, pending, palette, scale, unused
     );
-    assert_eq!(wgsl_layout(&parsed("heat_draw.wgsl"), "Layer"), layer);
+    assert_eq!(wgsl_layout(&parsed("heat_draw.wgsl"), "Picture"), picture);
 }
 
 fn wgsl_constant(module: &str, name: &str) -> u32 {
@@ -309,4 +314,9 @@ fn constants_are_the_same_in_rust_and_wgsl() {
     assert_eq!(wgsl_constant("heat_count.wgsl", "ACCESS_WRITE"), ACCESS_WRITE);
     assert_eq!(wgsl_constant("heat_heavy.wgsl", "WRITE_FLAG"), ACCESS_WRITE);
     assert_eq!(wgsl_constant("heat_draw.wgsl", "PALETTE_LEN"), tensorscope::gpu::colormap::PALETTE_LEN as u32);
+    assert_eq!(wgsl_constant("heat_draw.wgsl", "TILE"), TILE);
+    assert_eq!(1 << wgsl_constant("heat_draw.wgsl", "TILE_BITS"), TILE);
+    assert_eq!(wgsl_constant("heat_draw.wgsl", "BUCKETS"), BUCKETS as u32);
+    assert_eq!(wgsl_constant("heat_draw.wgsl", "LINEAR"), Scale::Linear as u32);
+    assert_eq!(wgsl_constant("heat_draw.wgsl", "LOGARITHMIC"), Scale::Logarithmic as u32);
 }

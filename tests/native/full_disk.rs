@@ -72,7 +72,7 @@ fn rows_that_find_no_room_leave_those_before_and_can_come_again() {
     for (rows, part) in &pieces[1..] {
         let (there, bytes) = (lengths(&path), recording.bytes_written());
         // Room for some of the tables of these rows, and for a part of one.
-        for (file, more) in [("accesses.arrows", 10_000), ("ops.arrows", 50_000), ("ops.arrows", 200_000)] {
+        for (file, more) in [("accesses.arrows", 10_000), ("ops.arrows", 50_000), ("ops.arrows", 100_000)] {
             limit(Some(there[file] + more));
             is_full(&recording.append(rows).unwrap_err(), file);
             assert_eq!((lengths(&path), recording.bytes_written()), (there.clone(), bytes));

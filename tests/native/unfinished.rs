@@ -129,7 +129,7 @@ fn converting_one_gives_a_finished_run_with_the_same_in_it() {
 fn a_recording_is_found_by_its_name_and_by_its_tables() {
     let folder = Folder::new();
     let run = bundled();
-    dropped(&run, 20, &folder.path().join("run.tscope"));
+    dropped(&run, run.passes.len(), &folder.path().join("run.tscope"));
     fs::rename(folder.path().join("run.tscope"), folder.path().join("run")).unwrap();
     // A file of another kind of run beside the tables, and a name that says nothing.
     fs::write(folder.path().join("run/memory-map.json"), "{}").unwrap();
@@ -140,7 +140,7 @@ fn a_recording_is_found_by_its_name_and_by_its_tables() {
 fn what_follows_the_last_whole_pass_is_left_out_and_counted() {
     let run = bundled();
     let (last, before) = {
-        let pieces = pieces(&run, 19);
+        let pieces = pieces(&run, 24);
         (pieces[1].1, pieces[0].1)
     };
     let lost = |names: &[&str]| {
@@ -159,16 +159,16 @@ fn what_follows_the_last_whole_pass_is_left_out_and_counted() {
         let mut read = read(&path).unwrap();
         let example = example(&mut read);
         consistent(&read).unwrap();
-        assert_eq!((read.passes.len(), read.op_count(), read.access_count()), (19, before.ops, before.accesses));
+        assert_eq!((read.passes.len(), read.op_count(), read.access_count()), (24, before.ops, before.accesses));
         example
     };
     let (ops, accesses) = (last.ops - before.ops, last.accesses - before.accesses);
     // Killed between the writes of one append.
-    assert_eq!(lost(&["passes.arrows"]), format!("19 passes here; left out: {ops} ops, {accesses} accesses"));
-    assert_eq!(lost(&["ops.arrows", "passes.arrows"]), format!("19 passes here; left out: {accesses} accesses"));
+    assert_eq!(lost(&["passes.arrows"]), format!("24 passes here; left out: {ops} ops, {accesses} accesses"));
+    assert_eq!(lost(&["ops.arrows", "passes.arrows"]), format!("24 passes here; left out: {accesses} accesses"));
     // Without power, files lose what they like.
-    assert_eq!(lost(&["ops.arrows"]), format!("19 passes here; left out: 1 pass, {accesses} accesses"));
-    assert_eq!(lost(&["accesses.arrows"]), format!("19 passes here; left out: 1 pass, {ops} ops"));
+    assert_eq!(lost(&["ops.arrows"]), format!("24 passes here; left out: 1 pass, {accesses} accesses"));
+    assert_eq!(lost(&["accesses.arrows"]), format!("24 passes here; left out: 1 pass, {ops} ops"));
 }
 
 #[test]
@@ -182,12 +182,12 @@ fn a_cut_or_zeroed_tail_is_counted_and_a_damaged_schema_is_an_error() {
     fs::write(&file, &whole[..whole.len() - 100]).unwrap();
     let mut cut = read(&path).unwrap();
     let cut_example = example(&mut cut);
-    assert!(cut_example.starts_with("19 passes here; left out: 1 pass, ") && cut_example.contains(" accesses, "));
+    assert!(cut_example.starts_with("24 passes here; left out: 1 pass, ") && cut_example.contains(" accesses, "));
     assert!(cut_example.ends_with(" bytes at the end of ops.arrows"), "{cut_example}");
     // Blocks that were given to the file but never written.
     fs::write(&file, [whole.as_slice(), &[0; 4096]].concat()).unwrap();
     let mut zeroed = read(&path).unwrap();
-    assert_eq!(example(&mut zeroed), "20 passes here; left out: 4096 bytes at the end of ops.arrows");
+    assert_eq!(example(&mut zeroed), "25 passes here; left out: 4096 bytes at the end of ops.arrows");
     assert_same(&run, &zeroed);
     fs::write(&file, [&[0; 64], &whole[64..]].concat()).unwrap();
     let error = read(&path).unwrap_err().to_string();
@@ -198,7 +198,7 @@ fn a_cut_or_zeroed_tail_is_counted_and_a_damaged_schema_is_an_error() {
     // Nothing at all of it reached the disk.
     fs::write(&file, []).unwrap();
     let mut empty = read(&path).unwrap();
-    assert!(example(&mut empty).starts_with("0 passes here; left out: 20 passes, "));
+    assert!(example(&mut empty).starts_with("0 passes here; left out: 25 passes, "));
     fs::remove_file(&file).unwrap();
     let error = read(&path).unwrap_err().to_string();
     assert!(error.contains("ops.arrows"), "{error}");
@@ -209,7 +209,7 @@ fn edges_that_were_lost_are_told() {
     let folder = Folder::new();
     let run = bundled();
     let path = folder.path().join("run.tscope");
-    dropped(&run, 20, &path);
+    dropped(&run, run.passes.len(), &path);
     let file = path.join("edges.arrows");
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() - 8]).unwrap();
@@ -299,7 +299,7 @@ fn an_end_that_fails_leaves_the_recording_as_it_was() {
         fs::remove_dir_all(path.join(obstacle)).unwrap();
         assert_eq!(names(&path), before, "{obstacle}");
         let mut read = read(&path).unwrap();
-        assert_eq!(example(&mut read), "20 passes here, nothing left out");
+        assert_eq!(example(&mut read), "25 passes here, nothing left out");
         assert_same(&run, &read);
     }
 }

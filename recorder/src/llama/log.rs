@@ -62,7 +62,7 @@ pub fn last_errors() -> Option<String> {
         }
     }
     if errors.is_empty() {
-        errors.extend(of(sys::GGML_LOG_LEVEL_WARN).last());
+        errors.extend(of(sys::GGML_LOG_LEVEL_WARN).next_back());
     }
     (!errors.is_empty()).then(|| errors.join("; "))
 }

@@ -22,16 +22,16 @@ pub enum ModelError {
     Encoder,
 }
 
-/// A model, its weights mapped from its files.
+/// A loaded model.
 #[derive(Debug)]
 pub struct Model {
     raw: NonNull<sys::llama_model>,
 }
 
 impl Model {
-    /// Loads the model whose (first) file is `path`. `progress` gets the loaded share, 0 to 1, and stops the loading
+    /// Loads the model whose (first) file is `path`, its weights `mapped` or copied into memory. `progress` gets the loaded share, 0 to 1, and stops the loading
     /// by returning `false`.
-    pub fn load(path: &Path, mut progress: impl FnMut(f32) -> bool) -> Result<Self, ModelError> {
+    pub fn load(path: &Path, mapped: bool, mut progress: impl FnMut(f32) -> bool) -> Result<Self, ModelError> {
         super::start();
         let name = CString::new(path.as_os_str().as_encoded_bytes()).map_err(|_| ModelError::Path)?;
         let mut stopped = false;
@@ -47,8 +47,8 @@ impl Model {
         let mut params = unsafe { sys::llama_model_default_params() };
         params.devices = devices.as_mut_ptr();
         params.n_gpu_layers = 0;
-        // Weights stay where the file has them: mapped, whole, and not repacked into memory of their own.
-        params.load_mode = sys::LLAMA_LOAD_MODE_MMAP;
+        // Weights stay as the file has them: whole, and not repacked.
+        params.load_mode = if mapped { sys::LLAMA_LOAD_MODE_MMAP } else { sys::LLAMA_LOAD_MODE_NONE };
         params.lazy_mode = sys::LLAMA_LAZY_MODE_OFF;
         params.use_extra_bufts = false;
         params.progress_callback = Some(loading);
@@ -101,7 +101,8 @@ impl Model {
         Some(tokens)
     }
 
-    /// The bytes that `token` stands for, which need not be whole characters.
+    /// The bytes that `token` stands for, which need not be whole characters; where it stands for none, its name in the
+    /// vocabulary, such as `<unused_7>`.
     pub fn piece(&self, token: Token) -> Vec<u8> {
         let call = |piece: &mut [u8]| {
             let room = i32::try_from(piece.len()).unwrap_or(i32::MAX);
@@ -117,6 +118,10 @@ impl Model {
             length = call(&mut piece);
         }
         piece.truncate(usize::try_from(length).unwrap_or(0));
+        if piece.is_empty() {
+            // SAFETY: the vocabulary lives; the token is one that it gave.
+            piece = super::text(unsafe { sys::llama_vocab_get_text(self.vocab(), token) }).into_bytes();
+        }
         piece
     }
 
