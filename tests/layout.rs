@@ -10,7 +10,7 @@ use tensorscope::analysis::layout_start::start_positions;
 use tensorscope::gpu::layout::{LayoutGpu, WORKGROUP, run_gpu, workgroups};
 use tensorscope::gpu::{Gpu, shaders};
 use tensorscope::kernel_io::layout::{
-    Anchor, DEFAULT_ITERATIONS, LayoutGraph, LayoutParams, LayoutProblem, LayoutStep, NO_LAYER, Spring,
+    Anchor, Arrangement, DEFAULT_ITERATIONS, LayoutGraph, LayoutParams, LayoutProblem, LayoutStep, NO_LAYER, Spring,
 };
 
 use crate::wgsl::struct_members;
@@ -212,8 +212,8 @@ fn nothing_overlaps_at_the_start() {
 fn hostile_graphs_come_to_rest_without_overlap_on_cpu_and_gpu() {
     let gpu = Gpu::headless().expect("an adapter");
     for (name, graph) in hostile() {
-        let problem = prepare(&graph, LayoutParams { seed: 7, iterations: None });
-        let cpu = run_cpu(&graph, LayoutParams { seed: 7, iterations: None }, &NEVER);
+        let problem = prepare(&graph, LayoutParams { seed: 7, iterations: None, ..LayoutParams::default() });
+        let cpu = run_cpu(&graph, LayoutParams { seed: 7, iterations: None, ..LayoutParams::default() }, &NEVER);
         let on_gpu = run_gpu(&gpu, problem.clone(), &NEVER).expect("a layout");
         for (engine, result) in [("cpu", cpu), ("gpu", on_gpu)] {
             assert_eq!(result.iterations, DEFAULT_ITERATIONS, "{name} on {engine}");
@@ -277,7 +277,7 @@ fn the_kernels_follow_their_twin_step_by_step() {
         ("complete", plain(40, (0..40).flat_map(|i| (0..40).map(move |j| [i, j])).collect())),
     ];
     for (name, graph) in graphs {
-        let problem = prepare(&graph, LayoutParams { seed: 3, iterations: Some(40) });
+        let problem = prepare(&graph, LayoutParams { seed: 3, iterations: Some(40), ..LayoutParams::default() });
         let mut cpu = LayoutCpu::new(problem.clone());
         let mut on_gpu = LayoutGpu::new(&gpu, problem.clone()).expect("a layout");
         // From a squeezed start, so that springs, repulsion and collision all have work.
@@ -303,7 +303,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
     let gpu = Gpu::headless().expect("an adapter");
     let graph = transformer(10, 4);
     let run = |seed| {
-        let params = LayoutParams { seed, iterations: Some(60) };
+        let params = LayoutParams { seed, iterations: Some(60), ..LayoutParams::default() };
         let on_gpu = run_gpu(&gpu, prepare(&graph, params), &NEVER).expect("a layout").positions;
         [on_gpu, run_cpu(&graph, params, &NEVER).positions, run_fdg(&graph, params, &NEVER).positions]
     };
@@ -314,13 +314,85 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
     }
 }
 
+const BY_DISTANCES: LayoutParams = LayoutParams { seed: 7, iterations: None, arrangement: Arrangement::Distances };
+
+#[test]
+fn hostile_graphs_rest_by_distances_without_overlap_too() {
+    for (name, graph) in hostile() {
+        let problem = prepare(&graph, BY_DISTANCES);
+        assert!(worst_overlap(&problem, &problem.start()) < 0.0, "{name} starts with an overlap");
+        let rest = run_cpu(&graph, BY_DISTANCES, &NEVER).positions;
+        assert!(finite(&rest), "{name}");
+        let overlap = worst_overlap(&problem, &rest);
+        assert!(overlap <= 0.0, "{name}: {overlap}");
+    }
+}
+
+#[test]
+fn by_distances_a_chain_is_a_line_and_islands_lie_side_by_side() {
+    let chain = run_cpu(&plain(60, (0..59).map(|i| [i, i + 1]).collect()), BY_DISTANCES, &NEVER).positions;
+    assert!(chain.windows(2).all(|pair| pair[0][0] < pair[1][0]), "in order, from left to right");
+    let (length, width) = (extent(&chain, 0), extent(&chain, 1));
+    assert!((150.0..210.0).contains(&length) && width < 0.1 * length, "{length} x {width}");
+
+    let islands = run_cpu(&plain(40, (0..20).map(|i| [2 * i, 2 * i + 1]).collect()), BY_DISTANCES, &NEVER).positions;
+    let between = |a: usize, b: usize| (islands[a][0] - islands[b][0]).hypot(islands[a][1] - islands[b][1]);
+    for island in 0..20 {
+        for other in 0..island {
+            assert!(between(2 * island, 2 * other) > between(2 * island, 2 * island + 1));
+        }
+    }
+}
+
+/// How far drawn lengths are from distances along the edges of a graph: 0 if all fit, at one scale.
+fn stress(graph: &LayoutGraph, positions: &[[f32; 2]], left_out: u32) -> f32 {
+    let mut near = vec![Vec::new(); positions.len()];
+    for &[a, b] in graph.edges.iter().filter(|edge| !edge.contains(&left_out)) {
+        near[a as usize].push(b);
+        near[b as usize].push(a);
+    }
+    let mut ratios = Vec::new();
+    for source in (1..positions.len()).step_by(7) {
+        let mut away = vec![u32::MAX; positions.len()];
+        away[source] = 0;
+        let mut queue = std::collections::VecDeque::from([source as u32]);
+        while let Some(at) = queue.pop_front() {
+            for &next in &near[at as usize] {
+                if away[next as usize] == u32::MAX {
+                    away[next as usize] = away[at as usize] + 1;
+                    queue.push_back(next);
+                }
+            }
+        }
+        for (node, &steps) in away.iter().enumerate().filter(|&(_, &steps)| (1..u32::MAX).contains(&steps)) {
+            let length = (positions[node][0] - positions[source][0]).hypot(positions[node][1] - positions[source][1]);
+            ratios.push(length / steps as f32);
+        }
+    }
+    let scale = ratios.iter().sum::<f32>() / ratios.iter().map(|r| r * r).sum::<f32>();
+    ratios.iter().map(|r| (scale * r - 1.0).powi(2)).sum::<f32>() / ratios.len() as f32
+}
+
+#[test]
+fn lengths_in_a_model_arranged_by_distances_are_those_of_its_edges() {
+    let graph = transformer(30, 1);
+    let rest = run_cpu(&graph, BY_DISTANCES, &NEVER).positions;
+    let rows = run_cpu(&graph, LayoutParams::default(), &NEVER).positions;
+    // The positions, which all layers read, would make everything near to everything.
+    let (by_distances, by_rows) = (stress(&graph, &rest, 0), stress(&graph, &rows, 0));
+    assert!(by_distances < 0.06, "{by_distances}");
+    assert!(by_rows > 3.0 * by_distances, "{by_rows}");
+    // What is shared stands above all that reads it.
+    assert!((1..rest.len()).all(|node| rest[node][1] > rest[0][1]));
+}
+
 #[test]
 fn iterations_and_cancel_are_obeyed() {
     let gpu = Gpu::headless().expect("an adapter");
     let graph = transformer(3, 1);
     let cancelled = AtomicBool::new(true);
     for iterations in [0, 1, 17, 301] {
-        let params = LayoutParams { seed: 0, iterations: Some(iterations) };
+        let params = LayoutParams { seed: 0, iterations: Some(iterations), ..LayoutParams::default() };
         assert_eq!(run_cpu(&graph, params, &NEVER).iterations, iterations);
         assert_eq!(run_fdg(&graph, params, &NEVER).iterations, iterations);
         assert_eq!(run_gpu(&gpu, prepare(&graph, params), &NEVER).expect("a layout").iterations, iterations);
@@ -334,7 +406,7 @@ fn iterations_and_cancel_are_obeyed() {
 #[test]
 fn fdg_lays_out_small_and_hostile_graphs() {
     for (name, graph) in hostile() {
-        let result = run_fdg(&graph, LayoutParams { seed: 1, iterations: Some(5) }, &NEVER);
+        let result = run_fdg(&graph, LayoutParams { seed: 1, iterations: Some(5), ..LayoutParams::default() }, &NEVER);
         assert_eq!(result.positions.len(), graph.node_count(), "{name}");
         assert!(finite(&result.positions), "{name}");
     }
@@ -358,7 +430,11 @@ fn more_edges_than_one_dispatch_row_holds_all_pull() {
     edges.resize(edge_count - 1000, [2, 3]);
     edges.resize(edge_count, [4, 5]);
     let start: Vec<[f32; 2]> = (0..6).map(|node| [20.0 * (node % 2) as f32, 30.0 * (node / 2) as f32]).collect();
-    let problem = LayoutProblem::new(&plain(6, edges), &start, LayoutParams { seed: 0, iterations: Some(1) });
+    let problem = LayoutProblem::new(
+        &plain(6, edges),
+        &start,
+        LayoutParams { seed: 0, iterations: Some(1), ..LayoutParams::default() },
+    );
     let gpu = Gpu::headless().expect("an adapter");
     let mut layout = LayoutGpu::new(&gpu, problem).expect("a layout");
     layout.step(&gpu, 1);
@@ -430,7 +506,8 @@ proptest! {
             leaf: leafs[..take].to_vec(),
             radius: radii[..take].to_vec(),
         };
-        let params = LayoutParams { seed, iterations: None };
+        let arrangement = if seed % 2 == 0 { Arrangement::Rows } else { Arrangement::Distances };
+        let params = LayoutParams { seed, iterations: None, arrangement };
         let problem = prepare(&graph, params);
         prop_assert!(worst_overlap(&problem, &problem.start()) < 0.0);
         let result = run_cpu(&graph, params, &NEVER);

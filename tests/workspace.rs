@@ -10,7 +10,8 @@ use tensorscope::app::workspace::{Options, Workspace};
 use tensorscope::app::{Waker, input};
 use tensorscope::formats::{self, Progress};
 use tensorscope::gpu::Gpu;
-use tensorscope::state::{Action, ItemRef, View};
+use tensorscope::kernel_io::layout::Arrangement;
+use tensorscope::state::{Action, ItemRef, NodeColor, NodeSize, Trail, View};
 use tensorscope::trace::Track;
 
 const SIZE_PX: [u32; 2] = [1280, 720];
@@ -268,6 +269,92 @@ fn folded_layers_are_one_node_each_and_unfold_by_a_click() {
     assert!(!session.scene.state.graph.folded.contains(&3));
     session.click("Unfold");
     assert!(session.scene.state.graph.folded.is_empty());
+}
+
+#[test]
+fn a_search_in_the_graph_finds_by_pattern_and_steps_through_the_hits() {
+    let mut session = Session::new();
+    let before = session.target.read_rgba(&session.gpu).unwrap();
+    session.act(Action::FindNodes { pattern: r"^blk\.[0-9]\.ATTN_q\.weight$".to_owned() });
+    assert_eq!(session.scene.state.graph.search.hits.len(), 10);
+    assert_ne!(session.target.read_rgba(&session.gpu).unwrap(), before, "everything else is dimmed");
+    session.press(Key::N, Modifiers::NONE);
+    let first = session.scene.state.graph.search.hits[0];
+    assert_eq!(session.scene.state.selection, Some(Item::Node { graph: 0, node: first }));
+    session.press(Key::N, Modifiers::SHIFT);
+    let last = session.scene.state.graph.search.hits[9];
+    assert_eq!(session.scene.state.selection, Some(Item::Node { graph: 0, node: last }), "backwards from the first");
+    session.act(Action::FindNodes { pattern: "(".to_owned() });
+    assert!(session.scene.problem().is_some_and(|problem| problem.contains("pattern")));
+    assert_eq!(session.scene.state.graph.search.pattern, "(", "half a pattern stays in its field");
+}
+
+#[test]
+fn trails_lead_to_what_a_node_is_made_of_and_what_is_made_of_it() {
+    let mut session = Session::new();
+    let first_norm = session.node("norm-0");
+    session.act(Action::Select { item: Some(ItemRef::Node("norm-0".to_owned())) });
+    session.press(Key::U, Modifiers::NONE);
+    let upstream = session.scene.state.graph.on_trail.clone();
+    assert!(upstream.contains(&first_norm) && upstream.len() < 10, "{upstream:?}");
+    session.press(Key::U, Modifiers::SHIFT);
+    assert!(session.scene.state.graph.on_trail.len() > 500, "nearly everything is made of the first norm");
+    session.act(Action::SetTrail { trail: Trail::Path("norm-1".to_owned()) });
+    let way = session.scene.state.graph.on_trail.clone();
+    assert!(way.contains(&first_norm) && way.contains(&session.node("norm-1")) && way.len() < 60);
+    session.act(Action::SetTrail { trail: Trail::Path("no such node".to_owned()) });
+    assert!(session.scene.problem().is_some());
+    session.act(Action::Select { item: None });
+    assert!(session.scene.state.graph.on_trail.is_empty(), "a trail begins at the selection");
+}
+
+#[test]
+fn colours_sizes_and_arrangements_change_the_picture_and_come_to_rest() {
+    let mut session = Session::new();
+    let mut pictures = vec![session.target.read_rgba(&session.gpu).unwrap()];
+    let actions = [
+        Action::SetNodeColor { color: NodeColor::Op },
+        Action::SetNodeColor { color: NodeColor::Layer },
+        Action::SetNodeColor { color: NodeColor::Accesses },
+        Action::SetNodeColor { color: NodeColor::Time },
+        Action::SetNodeSize { size: NodeSize::Bytes },
+        Action::SetArrangement { arrangement: Arrangement::Distances },
+    ];
+    for action in actions {
+        session.act(action.clone());
+        let picture = session.target.read_rgba(&session.gpu).unwrap();
+        assert!(!pictures.contains(&picture), "{action:?} changes nothing");
+        pictures.push(picture);
+    }
+    assert!(!session.step(Vec::new()), "at rest again");
+}
+
+#[test]
+fn a_layout_can_be_stopped_and_goes_on_when_asked() {
+    let mut session = Session::empty();
+    let trace = formats::open(&sample(), &Progress::default()).unwrap();
+    session.scene.show(sample(), trace);
+    session.scene.act(Action::SetSettling { on: false });
+    session.settle();
+    assert!(!session.step(Vec::new()), "a stopped layout asks for nothing");
+    let stopped = session.scene.place_of_node(session.node("norm-5")).unwrap();
+    session.act(Action::SetSettling { on: true });
+    assert_ne!(session.scene.place_of_node(session.node("norm-5")).unwrap(), stopped);
+}
+
+#[test]
+fn experts_stand_apart_and_a_click_on_one_selects_it_everywhere() {
+    let mut session = Session::empty();
+    let moe = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moe-128x48.tscope");
+    let trace = formats::open(&moe, &Progress::default()).unwrap();
+    session.scene.show(moe, trace);
+    session.act(Action::SetLayer { layer: Some(3) });
+    session.act(Action::UnfoldExperts { unfolded: true });
+    let first_slice = session.node("blk.3.ffn_gate_exps.weight");
+    let at = session.scene.place_of_node(first_slice).unwrap();
+    session.click_at(at);
+    assert!(matches!(session.scene.state.selection, Some(Item::Expert { expert: 0, .. })));
+    assert!(session.scene.state.links.nodes.contains(&first_slice));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
-use super::layout_graph::{LEAF_RADIUS, OP_RADIUS, execution_orders};
+use super::layout_graph::{LEAF_RADIUS, MAX_UNFOLDED, OP_RADIUS, execution_orders};
 use crate::kernel_io::layout::{LayoutGraph, NO_LAYER};
 use crate::trace::{Category, Graph};
 
@@ -27,6 +27,8 @@ pub struct DisplayNode {
     pub count: u32,
     /// The folded layer that it stands for.
     pub folded: Option<u32>,
+    /// The expert whose slice of the node it is.
+    pub expert: Option<u32>,
     /// What it is to the layer that is shown, if one is.
     pub category: Option<Category>,
 }
@@ -47,7 +49,7 @@ impl DisplayGraph {
                 let mut nodes = Vec::with_capacity(view.nodes.len());
                 for &(node, category) in &view.nodes {
                     shown_as[node as usize] = Some(nodes.len() as u32);
-                    nodes.push(DisplayNode { node, count: 1, folded: None, category: Some(category) });
+                    nodes.push(DisplayNode { node, count: 1, folded: None, expert: None, category: Some(category) });
                 }
                 let edges = view.edges.iter().filter_map(|&(edge, cross_layer)| {
                     let edge = graph.edges[edge as usize];
@@ -70,7 +72,7 @@ impl DisplayGraph {
             let fold = node.layer.filter(|layer| folded.contains(layer));
             let shown = fold.map_or(next, |layer| *folded_as.entry(layer).or_insert(next));
             if shown == next {
-                nodes.push(DisplayNode { node: index, count: 0, folded: fold, category: None });
+                nodes.push(DisplayNode { node: index, count: 0, folded: fold, expert: None, category: None });
             }
             nodes[shown as usize].count += 1;
             shown_as.push(Some(shown));
@@ -89,6 +91,38 @@ impl DisplayGraph {
             edges.push(DisplayEdge { source, target, cross_layer: false });
         }
         Self { nodes, edges, shown_as }
+    }
+
+    /// The same with the nodes in `slices` (per node of the graph: how many) one node a slice, or `None` where that
+    /// would be more than [`MAX_UNFOLDED`]. A sliced node of the graph is shown as its first slice.
+    pub fn with_slices(&self, slices: &[u32]) -> Option<Self> {
+        let count = |node: &DisplayNode| match node.folded {
+            Some(_) => 1,
+            None => slices.get(node.node as usize).copied().unwrap_or(1).max(1),
+        };
+        let counts: Vec<u32> = self.nodes.iter().map(count).collect();
+        let copies = |edge: &DisplayEdge| {
+            u64::from(counts[edge.source as usize]).saturating_mul(u64::from(counts[edge.target as usize]))
+        };
+        let edges = self.edges.iter().fold(0_u64, |sum, edge| sum.saturating_add(copies(edge)));
+        if counts.iter().map(|&n| u64::from(n)).sum::<u64>().max(edges) > MAX_UNFOLDED {
+            return None;
+        }
+        let mut first = Vec::with_capacity(counts.len());
+        let mut nodes = Vec::new();
+        for (node, &count) in self.nodes.iter().zip(&counts) {
+            first.push(nodes.len() as u32);
+            nodes.extend((0..count).map(|slice| DisplayNode { expert: (count > 1).then_some(slice), ..node.clone() }));
+        }
+        let all = |shown: u32| first[shown as usize]..first[shown as usize] + counts[shown as usize];
+        let mut edges = Vec::new();
+        for edge in &self.edges {
+            for source in all(edge.source) {
+                edges.extend(all(edge.target).map(|target| DisplayEdge { source, target, ..*edge }));
+            }
+        }
+        let shown_as = self.shown_as.iter().map(|shown| shown.map(|shown| first[shown as usize])).collect();
+        Some(Self { nodes, edges, shown_as })
     }
 
     /// What the layout engines need of it.
@@ -154,6 +188,21 @@ mod tests {
         assert_eq!(display.shown_as[2], Some(1));
         let whole = DisplayGraph::new(&graph, None, &BTreeSet::new());
         assert_eq!((whole.nodes.len(), whole.edges.len()), (6, 7));
+    }
+
+    #[test]
+    fn slices_stand_apart_with_the_edges_of_the_whole() {
+        let graph = chain();
+        let whole = DisplayGraph::new(&graph, None, &BTreeSet::new());
+        let apart = whole.with_slices(&[1, 1, 1, 1, 1, 3]).unwrap();
+        let experts: Vec<_> = apart.nodes.iter().map(|n| (n.node, n.expert)).collect();
+        assert_eq!(experts[5..], [(5, Some(0)), (5, Some(1)), (5, Some(2))]);
+        assert_eq!(apart.edges.len(), 4 + 3 * 3);
+        assert_eq!(apart.shown_as[5], Some(5));
+        assert_eq!(apart.layout_graph(&graph).order[5..], [1, 1, 1], "they go with the first that reads them");
+        assert!(whole.with_slices(&[u32::MAX; 6]).is_none(), "a claim of many costs no memory");
+        let folded = DisplayGraph::new(&graph, None, &BTreeSet::from([0]));
+        assert_eq!(folded.with_slices(&[9, 9, 9, 1, 1, 1]).unwrap().nodes[9].expert, None, "a folded layer stays one");
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use crate::analysis::layout_distances::distance_positions;
 use crate::analysis::layout_start::start_positions;
-use crate::kernel_io::layout::{LayoutGraph, LayoutParams, LayoutProblem, LayoutResult, LayoutStep};
+use crate::kernel_io::layout::{Arrangement, LayoutGraph, LayoutParams, LayoutProblem, LayoutResult, LayoutStep};
 
 /// Below this many nodes, threads cost more than they bring.
 const PARALLEL_FROM_NODES: usize = 2_000;
@@ -15,7 +16,10 @@ const SEED_JITTER: f32 = 0.02;
 
 /// Structural start, springs and grid of a graph, ready for any engine.
 pub fn prepare(graph: &LayoutGraph, params: LayoutParams) -> LayoutProblem {
-    let mut start = start_positions(graph);
+    let mut start = match params.arrangement {
+        Arrangement::Rows => start_positions(graph),
+        Arrangement::Distances => distance_positions(graph),
+    };
     for (node, position) in start.iter_mut().enumerate() {
         let hash = mix(node as u32 ^ (params.seed as u32) ^ ((params.seed >> 32) as u32).rotate_left(16));
         position[0] += SEED_JITTER * direction(hash)[0];

@@ -94,7 +94,7 @@ fn unfold(graph: &Graph, slices: &[u32]) -> Result<Unfolded, TooLarge> {
 }
 
 /// Per node: 1, or how many experts the model tensor of that name stacks. A stack of biases is two-dimensional and stays.
-fn slices_per_node(trace: &Trace, graph: &Graph) -> Vec<u32> {
+pub fn slices_per_node(trace: &Trace, graph: &Graph) -> Vec<u32> {
     let experts: hashbrown::HashMap<&str, u32> = trace
         .tensors
         .iter()

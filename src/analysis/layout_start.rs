@@ -182,7 +182,7 @@ fn best_row_length(blocks: &[Block]) -> usize {
 }
 
 /// Puts what many layers share into lines above the rows, centred, operands beside what is made of them.
-fn place_shared(
+pub(super) fn place_shared(
     graph: &LayoutGraph,
     structure: &Structure,
     homes: &[Home],

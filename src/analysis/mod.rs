@@ -3,11 +3,15 @@
 pub mod background;
 pub mod filter;
 pub mod graph_display;
+pub mod graph_search;
+pub mod graph_values;
 pub mod heat;
 pub mod info;
 pub mod layout;
+mod layout_apart;
 mod layout_block;
 mod layout_blocks;
+mod layout_distances;
 pub mod layout_fdg;
 pub mod layout_graph;
 pub mod layout_start;

@@ -197,7 +197,7 @@ impl Workspace {
             let name = loader.path.file_name().unwrap_or(loader.path.as_os_str());
             (name.to_string_lossy().into_owned(), done, total)
         });
-        self.status.graph = self.graph.status();
+        self.status.graph = self.graph.status(&self.state);
         self.status.rows = Some(self.table.row_count());
         if !self.options.reproducible && time.now_s >= self.status_due_s {
             self.status_due_s = time.now_s + STATUS_SECONDS;
@@ -334,7 +334,7 @@ impl Scene for Workspace {
 
     fn busy(&self) -> bool {
         self.loader.is_some()
-            || self.graph.is_settling()
+            || self.graph.is_settling(&self.state)
             || self.heatmap.is_working()
             || !self.script.is_done()
             || !self.actions.is_empty()

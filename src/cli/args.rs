@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::kernel_io::layout::Arrangement;
+
 /// A native, GPU-drawn explorer for what llama.cpp touches in memory.
 #[derive(Parser)]
 #[command(name = "tensorscope", version, args_conflicts_with_subcommands = true)]
@@ -120,6 +122,9 @@ pub struct LayoutArgs {
     /// Every expert slice as a node of its own
     #[arg(long)]
     pub expand_experts: bool,
+    /// What the places of nodes say
+    #[arg(long, value_enum, default_value_t = ArrangementArg::Distances)]
+    pub arrangement: ArrangementArg,
     /// Steps to do [default: until at rest]
     #[arg(long)]
     pub iterations: Option<u32>,
@@ -235,6 +240,23 @@ pub enum LayoutEngineArg {
     Cpu,
     /// fdg-sim, for small graphs
     Fdg,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ArrangementArg {
+    /// Execution: layers as blocks in rows, as the graph view begins
+    Rows,
+    /// Distances along edges
+    Distances,
+}
+
+impl From<ArrangementArg> for Arrangement {
+    fn from(chosen: ArrangementArg) -> Self {
+        match chosen {
+            ArrangementArg::Rows => Self::Rows,
+            ArrangementArg::Distances => Self::Distances,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -41,7 +41,7 @@ pub fn run(args: &LayoutArgs) -> Result<(), CliError> {
         let origin = (0..graph.nodes.len() as u32).map(|node| (node, None)).collect();
         Unfolded { layout: layout_graph(graph), origin }
     };
-    let params = LayoutParams { seed: args.seed, iterations: args.iterations };
+    let params = LayoutParams { seed: args.seed, iterations: args.iterations, arrangement: args.arrangement.into() };
     let (result, engine, adapter) = compute(args.engine, &unfolded.layout, params)?;
     let layout = Layout {
         nodes: nodes(graph, &unfolded.origin, &result),

@@ -123,6 +123,11 @@ impl LayoutGpu {
         self.steps_done
     }
 
+    /// Share of the way to rest, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.steps_done as f32 / self.problem.iterations.max(1) as f32
+    }
+
     /// True when further steps would do nothing: no frame needs to be drawn for the layout's sake.
     pub fn at_rest(&self) -> bool {
         self.steps_done >= self.problem.iterations

@@ -33,6 +33,11 @@ pub struct NodeStyle {
     pub flags: u32,
 }
 
+impl NodeStyle {
+    /// Not painted at all.
+    pub const HIDDEN: Self = Self { fill: 0, outline: 0, radius: 1.0, flags: NODE_HIDDEN };
+}
+
 /// Mirrored in `graph_draw.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Pod, Zeroable)]

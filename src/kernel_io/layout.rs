@@ -57,6 +57,17 @@ impl LayoutGraph {
     }
 }
 
+/// What the places of nodes say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrangement {
+    /// Execution: layers as blocks in rows, the residual stream a straight line.
+    #[default]
+    Rows,
+    /// Distances along edges: what is far apart in the graph lies far apart.
+    Distances,
+}
+
 /// What a person may ask of a layout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LayoutParams {
@@ -64,6 +75,7 @@ pub struct LayoutParams {
     pub seed: u64,
     /// Exactly this many steps instead of `DEFAULT_ITERATIONS`; 0 keeps the structural start.
     pub iterations: Option<u32>,
+    pub arrangement: Arrangement,
 }
 
 /// Where the nodes came to lie.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::camera::{Motion, Span};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::row_axis::Rows;
+use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
@@ -132,6 +133,71 @@ pub enum Theme {
     Light,
 }
 
+/// What the colours of the graph's nodes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeColor {
+    /// The type of a node, or in the view of a layer what it is to the layer.
+    #[default]
+    Type,
+    Layer,
+    Op,
+    Accesses,
+    Bytes,
+    Time,
+}
+
+impl NodeColor {
+    pub const ALL: [Self; 6] = [Self::Type, Self::Layer, Self::Op, Self::Accesses, Self::Bytes, Self::Time];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Type => "type",
+            Self::Layer => "layer",
+            Self::Op => "op",
+            Self::Accesses => "accesses",
+            Self::Bytes => "bytes touched",
+            Self::Time => "time",
+        }
+    }
+}
+
+/// What the sizes of the graph's nodes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeSize {
+    #[default]
+    Plain,
+    Bytes,
+    Time,
+}
+
+impl NodeSize {
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Bytes, Self::Time];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Plain => "one size",
+            Self::Bytes => "size: bytes",
+            Self::Time => "size: time",
+        }
+    }
+}
+
+/// Which nodes stand out besides the selected one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trail {
+    #[default]
+    None,
+    /// All that the selection is made of.
+    Upstream,
+    /// All that is made of the selection.
+    Downstream,
+    /// A shortest way between the selection and a node, by id, label or name.
+    Path(String),
+}
+
 /// One thing done. In scripts one JSON object a line, with the name in `action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -231,6 +297,31 @@ pub enum Action {
     },
     Unfold {
         layer: Option<u32>,
+    },
+    SetArrangement {
+        arrangement: Arrangement,
+    },
+    UnfoldExperts {
+        unfolded: bool,
+    },
+    SetNodeColor {
+        color: NodeColor,
+    },
+    SetNodeSize {
+        size: NodeSize,
+    },
+    FindNodes {
+        pattern: String,
+    },
+    StepHit {
+        #[serde(default)]
+        back: bool,
+    },
+    SetTrail {
+        trail: Trail,
+    },
+    SetSettling {
+        on: bool,
     },
     Play {
         #[serde(default = "default_speed")]

@@ -56,7 +56,8 @@ impl AppState {
         }
     }
 
-    fn change(&mut self, action: &Action) -> Result<Option<Effect>, String> {
+    #[expect(clippy::too_many_lines, reason = "one arm an Action")]
+    pub(super) fn change(&mut self, action: &Action) -> Result<Option<Effect>, String> {
         match action {
             Action::Select { item } => {
                 let item = item.as_ref().map(|item| self.find(item)).transpose()?;
@@ -155,6 +156,20 @@ impl AppState {
                 }
                 self.graph.request = Some((GraphGoal::Everything, Motion::default()));
             }
+            Action::SetArrangement { arrangement } => {
+                self.graph.arrangement = *arrangement;
+                self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            }
+            Action::UnfoldExperts { unfolded } => {
+                self.graph.experts = *unfolded;
+                self.graph.request = Some((GraphGoal::Everything, Motion::default()));
+            }
+            Action::SetNodeColor { color } => self.graph.color = *color,
+            Action::SetNodeSize { size } => self.graph.size = *size,
+            Action::FindNodes { pattern } => self.find_nodes(pattern)?,
+            Action::StepHit { back } => self.step_hit(*back)?,
+            Action::SetTrail { trail } => self.set_trail(trail)?,
+            Action::SetSettling { on } => self.graph.settling = *on,
             Action::Play { ops_per_second } => {
                 self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
                 self.playback.ops_per_second = *ops_per_second;
@@ -222,7 +237,7 @@ impl AppState {
         Region { track, bytes: bytes.map(|b| b.min(extent)), ops: ops.map(|op| op.min(count)) }
     }
 
-    fn find_node(&self, name: &str) -> Result<u32, String> {
+    pub(super) fn find_node(&self, name: &str) -> Result<u32, String> {
         let graph = self.document.as_ref().and_then(|d| d.trace.graphs.get(self.graph.graph as usize));
         let nodes = graph.map_or(&[][..], |g| &g.nodes);
         let by = |f: fn(&crate::trace::GraphNode) -> &str| nodes.iter().position(|n| f(n) == name);
@@ -239,6 +254,7 @@ impl AppState {
     fn show_graph(&mut self, graph: u32) {
         if self.graph.graph != graph {
             self.graph.graph = graph;
+            self.graph.search = super::NodeSearch::default();
             self.graph.layer = self.graph.layer.filter(|&l| l < self.shown_layers());
             self.graph.request = Some((GraphGoal::Everything, Motion::default()));
         }

@@ -4,6 +4,7 @@ pub mod action;
 mod apply;
 pub mod camera;
 pub mod document;
+mod graph_choices;
 pub mod reference;
 
 use std::collections::BTreeSet;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
+use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
 pub use action::{
-    Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, PaletteChoice, ScaleChoice, Stride, Theme,
-    View, ZoomTarget,
+    Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, NodeColor, NodeSize, PaletteChoice,
+    ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
 };
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
@@ -62,9 +64,30 @@ pub struct GraphState {
     pub layer: Option<u32>,
     /// Layers shown as one node.
     pub folded: BTreeSet<u32>,
+    /// Expert tensors shown as one node a slice.
+    pub experts: bool,
+    pub arrangement: Arrangement,
+    pub color: NodeColor,
+    pub size: NodeSize,
+    pub search: NodeSearch,
+    pub trail: Trail,
+    /// Nodes that the trail goes through, kept in step with it; sorted.
+    pub on_trail: Vec<u32>,
+    /// False where the person stopped the layout on its way.
+    pub settling: bool,
     pub camera: Moving<GraphCamera>,
     /// A camera movement that waits for the view, which alone knows where nodes lie.
     pub request: Option<(GraphGoal, Motion)>,
+}
+
+/// What was searched for in the graph, and what was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct NodeSearch {
+    pub pattern: String,
+    /// Nodes of the shown graph, in its order.
+    pub hits: Vec<u32>,
+    /// Which hit was stepped to.
+    pub at: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +153,14 @@ impl Default for AppState {
                 graph: 0,
                 layer: None,
                 folded: BTreeSet::new(),
+                experts: false,
+                arrangement: Arrangement::default(),
+                color: NodeColor::default(),
+                size: NodeSize::default(),
+                search: NodeSearch::default(),
+                trail: Trail::default(),
+                on_trail: Vec::new(),
+                settling: true,
                 camera: Moving::at(GraphCamera { center: [0.0, 0.0], scale: 1.0 }),
                 request: Some((GraphGoal::Everything, Motion::default())),
             },
@@ -300,5 +331,6 @@ impl AppState {
             }
             _ => Links::default(),
         };
+        self.follow_trail();
     }
 }

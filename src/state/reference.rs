@@ -6,6 +6,7 @@ use super::action::*;
 use super::camera::Motion;
 use crate::analysis::filter::Filter;
 use crate::analysis::row_axis::Rows;
+use crate::kernel_io::layout::Arrangement;
 use crate::trace::tracks::Order;
 
 /// What one Action is for.
@@ -79,6 +80,16 @@ pub fn commands() -> Vec<Command> {
         command("Fit the heatmap", &["End"], Views, Action::Fit { view: View::Heatmap, motion: KEY_MOTION }),
         command("Fold all layers", &[], Views, Action::Fold { layer: None }),
         command("Unfold all layers", &[], Views, Action::Unfold { layer: None }),
+        command("Graph: layers in rows", &[], Views, Action::SetArrangement { arrangement: Arrangement::Rows }),
+        command("Graph: true to distances", &[], Views, Action::SetArrangement { arrangement: Arrangement::Distances }),
+        command("Graph: experts apart", &[], Views, Action::UnfoldExperts { unfolded: true }),
+        command("Graph: experts together", &[], Views, Action::UnfoldExperts { unfolded: false }),
+        command("Graph: stop the layout", &[], Views, Action::SetSettling { on: false }),
+        command("Graph: next hit", &["N"], Go, Action::StepHit { back: false }),
+        command("Graph: previous hit", &["Shift+N"], Go, Action::StepHit { back: true }),
+        command("All upstream", &["U"], Go, Action::SetTrail { trail: Trail::Upstream }),
+        command("All downstream", &["Shift+U"], Go, Action::SetTrail { trail: Trail::Downstream }),
+        command("No trail", &[], Go, Action::SetTrail { trail: Trail::None }),
         command("Dark theme", &[], Views, Action::SetTheme { theme: Theme::Dark }),
         command("Light theme", &[], Views, Action::SetTheme { theme: Theme::Light }),
         command("Leave full screen", &[], Views, Action::FullScreen { view: None }),
@@ -177,6 +188,7 @@ pub fn reference() -> Vec<ActionDoc> {
 }
 
 /// Name, help and fields. A new Action does not compile without.
+#[expect(clippy::too_many_lines, reason = "one arm an Action")]
 fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]) {
     match action {
         Action::Select { .. } => (
@@ -280,6 +292,46 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::Unfold { .. } => {
             ("unfold", "Show the nodes of a folded layer", fields! { "layer": "number | null", "which; null is all" })
         }
+        Action::SetArrangement { .. } => (
+            "set_arrangement",
+            "What the places of the graph's nodes say: execution in rows of layers, or distances along edges",
+            fields! { "arrangement": "rows | distances", "which" },
+        ),
+        Action::UnfoldExperts { .. } => (
+            "unfold_experts",
+            "Show expert tensors as one node a slice, or whole",
+            fields! { "unfolded": "bool", "which" },
+        ),
+        Action::SetNodeColor { .. } => (
+            "set_node_color",
+            "What the colours of the graph's nodes say",
+            fields! { "color": "type | layer | op | accesses | bytes | time", "which" },
+        ),
+        Action::SetNodeSize { .. } => (
+            "set_node_size",
+            "What the sizes of the graph's nodes say",
+            fields! { "size": "plain | bytes | time", "which" },
+        ),
+        Action::FindNodes { .. } => (
+            "find_nodes",
+            "Search the graph: nodes whose label, name or op matches stand out",
+            fields! { "pattern": "string", "a regular expression, upper and lower case alike; empty ends the search" },
+        ),
+        Action::StepHit { .. } => (
+            "step_hit",
+            "Select the next or previous node that the search found",
+            fields! { "back": "bool", "false if left out" },
+        ),
+        Action::SetTrail { .. } => (
+            "set_trail",
+            "Make all that the selected node is made of stand out, all that is made of it, or a way to another node",
+            fields! { "trail": "none | upstream | downstream | {path: id or label}", "which" },
+        ),
+        Action::SetSettling { .. } => (
+            "set_settling",
+            "Stop the layout of the graph where it is, or let it go on",
+            fields! { "on": "bool", "which" },
+        ),
         Action::Play { .. } => {
             ("play", "Walk through the ops in time", fields! { "ops_per_second": "number", "30 if left out" })
         }
@@ -349,6 +401,14 @@ fn examples() -> Vec<Action> {
         Action::SetFilter { filter: Filter { kind: Some("MUL_MAT".to_owned()), ..Filter::default() } },
         Action::Fold { layer: None },
         Action::Unfold { layer: Some(5) },
+        Action::SetArrangement { arrangement: Arrangement::Distances },
+        Action::UnfoldExperts { unfolded: true },
+        Action::SetNodeColor { color: NodeColor::Bytes },
+        Action::SetNodeSize { size: NodeSize::Bytes },
+        Action::FindNodes { pattern: "attn_[qk]".to_owned() },
+        Action::StepHit { back: false },
+        Action::SetTrail { trail: Trail::Upstream },
+        Action::SetSettling { on: false },
         Action::Play { ops_per_second: 60.0 },
         Action::Pause,
         Action::Step { by: Stride::Layer, back: false },
@@ -411,6 +471,9 @@ mod tests {
             "set_graph",
             "set_pass",
             "open",
+            "set_node_color",
+            "set_node_size",
+            "find_nodes",
             "cancel_loading",
             "wait",
         ];

@@ -5,28 +5,32 @@ use std::sync::Arc;
 
 use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
+use super::graph_labels::{GraphLabels, LabelLook};
+use super::graph_style::{Coloring, Marks, color, radii, styles};
 use super::pointer::{Gesture, draw_box, gesture};
 use super::{ViewContext, describe, theme};
-use crate::analysis::graph_display::DisplayGraph;
+use crate::analysis::graph_display::{DisplayGraph, DisplayNode};
+use crate::analysis::graph_values::NodeValues;
 use crate::analysis::layout;
+use crate::analysis::layout_graph::slices_per_node;
 use crate::analysis::links::Item;
 use crate::gpu::canvas::Canvas;
 use crate::gpu::graph_draw::{GraphDraw, GraphScene};
 use crate::gpu::graph_pick::PickIndex;
 use crate::gpu::layout::LayoutGpu;
+use crate::gpu::text::TextTarget;
 use crate::gpu::{FrameGpu, Gpu, GpuError};
 use crate::kernel_io::graph_view as look;
-use crate::kernel_io::layout::{LayoutGraph, LayoutParams};
+use crate::kernel_io::layout::{Arrangement, LayoutGraph, LayoutParams};
 use crate::state::camera::{GraphCamera, Motion};
-use crate::state::{Action, AppState, Document, GraphGoal, View};
-use crate::trace::{Category, Graph, NodeType};
+use crate::state::{Action, AppState, Document, GraphGoal, NodeColor, NodeSize, Trail, View};
+use crate::trace::Graph;
 use crate::units;
 
 /// Steps of the layout in one frame, for a graph of this many nodes; larger ones take fewer.
 const NODES_TIMES_STEPS: usize = 16_000;
-/// Node radius, in points, from which labels are drawn.
-const LABEL_RADIUS_POINTS: f32 = 3.2;
-const MOST_LABELS: usize = 160;
+/// Frames between two looks at where the nodes are while they move.
+const FRAMES_A_LOOK: u32 = 6;
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
@@ -35,6 +39,10 @@ const FIT_MARGIN_POINTS: f32 = 26.0;
 #[derive(Default)]
 pub struct GraphView {
     painter: Option<GraphDraw>,
+    labels: Option<GraphLabels>,
+    /// What the run did to the nodes of a graph, once it is asked for.
+    values: Option<Measured>,
+    coloring: Option<(Colored, Coloring)>,
     shown: Option<Shown>,
     canvas: Canvas,
     /// Where the canvas is on screen, in points; taken when it is painted.
@@ -54,6 +62,24 @@ struct Subject {
     graph: u32,
     layer: Option<u32>,
     folded: BTreeSet<u32>,
+    experts: bool,
+    arrangement: Arrangement,
+    size: NodeSize,
+}
+
+/// What decides the colours.
+#[derive(Clone, PartialEq)]
+struct Colored {
+    subject: Subject,
+    color: NodeColor,
+    theme: crate::state::Theme,
+}
+
+/// Values of the nodes of a document's graph.
+struct Measured {
+    document: usize,
+    graph: u32,
+    values: Arc<NodeValues>,
 }
 
 struct Shown {
@@ -67,6 +93,9 @@ struct Shown {
     /// The camera that showed everything when it was last asked for.
     fitted: Option<GraphCamera>,
     at_rest: bool,
+    frames_unseen: u32,
+    /// Its experts are too many to stand apart.
+    too_many_experts: bool,
 }
 
 /// What decides how a laid-out graph looks; an equal one is not painted again.
@@ -75,33 +104,70 @@ struct Painted {
     subject: Subject,
     camera: GraphCamera,
     size_px: [u32; 2],
-    nodes: Vec<u32>,
-    hovered: Option<u32>,
+    marks: Marks,
+    color: NodeColor,
     theme: crate::state::Theme,
 }
 
 impl Shown {
-    fn new(gpu: &Gpu, painter: &GraphDraw, graph: &Graph, subject: Subject) -> Result<Self, GpuError> {
-        let display = DisplayGraph::new(graph, subject.layer, &subject.folded);
-        let layout_graph = display.layout_graph(graph);
-        let problem = layout::prepare(&layout_graph, LayoutParams::default());
+    fn new(
+        gpu: &Gpu,
+        painter: &GraphDraw,
+        document: &Document,
+        graph: &Graph,
+        values: Option<&NodeValues>,
+        subject: Subject,
+    ) -> Result<Self, GpuError> {
+        let whole = DisplayGraph::new(graph, subject.layer, &subject.folded);
+        let sliced = subject.experts.then(|| whole.with_slices(&slices_per_node(&document.trace, graph)));
+        let too_many_experts = matches!(sliced, Some(None));
+        let display = sliced.flatten().unwrap_or(whole);
+        let mut layout_graph = display.layout_graph(graph);
+        if let Some(values) = values {
+            layout_graph.radius = radii(&display, values, subject.size, &layout_graph.radius);
+        }
+        let params = LayoutParams { arrangement: subject.arrangement, ..LayoutParams::default() };
+        let problem = layout::prepare(&layout_graph, params);
         let positions = problem.start();
         let layout = LayoutGpu::new(gpu, problem)?;
-        let (nodes, edges) = styles(graph, &display, &layout_graph, None, &[], crate::state::Theme::Dark);
-        let scene = GraphScene::new(gpu, painter, layout.position_buffer(), &layout_graph.edges, &nodes, &edges)?;
+        let hidden = vec![look::NodeStyle::HIDDEN; display.nodes.len()];
+        let scene = GraphScene::new(gpu, painter, layout.position_buffer(), &layout_graph.edges, &hidden, &[])?;
         let pick = PickIndex::new(&positions, &layout_graph.radius);
         let at_rest = layout.at_rest();
-        Ok(Self { subject, display, layout_graph, layout, scene, positions, pick, fitted: None, at_rest })
+        Ok(Self {
+            subject,
+            display,
+            layout_graph,
+            layout,
+            scene,
+            positions,
+            pick,
+            fitted: None,
+            at_rest,
+            frames_unseen: 0,
+            too_many_experts,
+        })
     }
 
-    /// A few steps towards rest; positions are read back so that labels and clicks follow.
-    fn settle(&mut self, gpu: &Gpu) -> Result<(), GpuError> {
+    /// Layers that stand as blocks bear their names.
+    fn has_headings(&self) -> bool {
+        self.subject.layer.is_none() && self.subject.arrangement == Arrangement::Rows
+    }
+
+    /// A few steps towards rest. Positions are read back now and then, so that labels and clicks follow; true if they
+    /// were.
+    fn settle(&mut self, gpu: &Gpu) -> Result<bool, GpuError> {
         let steps = (NODES_TIMES_STEPS / self.positions.len().max(1)).clamp(1, 40);
         self.layout.step(gpu, steps as u32);
-        self.positions = self.layout.read_positions(gpu)?;
         self.at_rest = self.layout.at_rest();
+        self.frames_unseen += 1;
+        if !self.at_rest && self.frames_unseen < FRAMES_A_LOOK {
+            return Ok(false);
+        }
+        self.frames_unseen = 0;
+        self.positions = self.layout.read_positions(gpu)?;
         self.pick = PickIndex::new(&self.positions, &self.layout_graph.radius);
-        Ok(())
+        Ok(true)
     }
 
     /// Where the first of `nodes` lies, if none of them is on the canvas.
@@ -179,7 +245,7 @@ impl GraphView {
             };
             cx.act(Action::LookAt { center: camera.center, scale: camera.scale, motion: *motion });
         }
-        if !shown.at_rest {
+        if !shown.at_rest && cx.state.graph.settling {
             ui.ctx().request_repaint();
         } else if let Some(fitted) = shown.fitted.take() {
             // The layout moved on since the camera was fitted to it, and nobody has moved the camera.
@@ -209,15 +275,22 @@ impl GraphView {
                 None => Item::Node { graph: cx.state.graph.graph, node: node.node },
             };
             *cx.hover = Some(item);
-            let text = node_tooltip(&document, graph, node.node, node.folded, node.count);
+            let text = node_tooltip(&document, graph, node, self.values.as_ref().map(|known| &*known.values));
             response.clone().on_hover_text_at_pointer(text);
         }
         let (mouse, drawn) = gesture(ui, &response);
         draw_box(ui, drawn);
         match mouse {
             Some(Gesture::Click(_)) => match picked {
+                // The way from what is selected to here.
+                Some(node) if ui.input(|i| i.modifiers.command) && !cx.state.links.nodes.is_empty() => {
+                    cx.act(Action::SetTrail { trail: Trail::Path(graph.nodes[node.node as usize].id.clone()) });
+                }
                 Some(node) if node.folded.is_some() => cx.act(Action::Unfold { layer: node.folded }),
-                Some(node) => cx.select_item(Item::Node { graph: cx.state.graph.graph, node: node.node }),
+                Some(node) => {
+                    let whole = Item::Node { graph: cx.state.graph.graph, node: node.node };
+                    cx.select_item(slice_item(&document, graph, node).unwrap_or(whole));
+                }
                 None => cx.select(None),
             },
             // From a layer on to the one that an orange or purple node belongs to; on empty ground, fit.
@@ -249,8 +322,7 @@ impl GraphView {
             }
             Some(Gesture::Select(_)) | None => {}
         }
-        self.labels(ui, cx.state, graph, rect);
-        self.legend(ui, cx.state, graph, rect);
+        self.legend(ui, cx.state, rect);
         self.accessibility(ui, cx.state, &response, graph);
     }
 
@@ -269,23 +341,55 @@ impl GraphView {
             graph: state.graph.graph,
             layer: state.graph.layer,
             folded: state.graph.folded.clone(),
+            experts: state.graph.experts,
+            arrangement: state.graph.arrangement,
+            size: state.graph.size,
         };
-        if self.shown.as_ref().is_some_and(|s| s.subject == subject) || self.fault.is_some() {
+        if self.fault.is_some() {
             return;
         }
-        let made = match &self.painter {
-            Some(_) => Ok(()),
-            None => GraphDraw::new(gpu).map(|painter| self.painter = Some(painter)),
-        };
-        let made = made.and_then(|()| match &self.painter {
-            Some(painter) => Shown::new(gpu, painter, graph, subject).map(Some),
-            None => Ok(None),
-        });
-        self.painted = None;
-        match made {
-            Ok(shown) => self.shown = shown,
-            Err(error) => self.fault = Some(error.to_string()),
+        self.values = self.values.take().filter(|v| v.document == subject.document && v.graph == subject.graph);
+        let asked = state.graph.size != NodeSize::Plain
+            || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
+        if asked && self.values.is_none() {
+            let values = Arc::new(NodeValues::of(&document.trace, subject.graph));
+            self.values = Some(Measured { document: subject.document, graph: subject.graph, values });
         }
+        let values = self.values.as_ref().map(|known| known.values.clone());
+        if self.shown.as_ref().is_none_or(|s| s.subject != subject) {
+            self.painted = None;
+            self.coloring = None;
+            if let Err(error) = self.make(gpu, document, graph, values.as_deref(), subject) {
+                self.fault = Some(error.to_string());
+            }
+        }
+        let Some(shown) = &self.shown else { return };
+        let colored = Colored { subject: shown.subject.clone(), color: state.graph.color, theme: state.theme };
+        if self.coloring.as_ref().is_none_or(|(of, _)| *of != colored) {
+            let coloring = Coloring::new(graph, &shown.display, values.as_deref(), colored.color, colored.theme);
+            self.coloring = Some((colored, coloring));
+            self.painted = None;
+        }
+    }
+
+    fn make(
+        &mut self,
+        gpu: &Gpu,
+        document: &Document,
+        graph: &Graph,
+        values: Option<&NodeValues>,
+        subject: Subject,
+    ) -> Result<(), GpuError> {
+        let painter = match &mut self.painter {
+            Some(painter) => painter,
+            none => none.insert(GraphDraw::new(gpu)?),
+        };
+        let shown = Shown::new(gpu, painter, document, graph, values, subject)?;
+        let labels = self.labels.get_or_insert_with(|| GraphLabels::new(gpu));
+        labels.set_graph(graph, &shown.display);
+        labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings());
+        self.shown = Some(shown);
+        Ok(())
     }
 
     /// Settles the layout and paints the canvas, if anything about it has changed.
@@ -293,11 +397,16 @@ impl GraphView {
         let (Some(rect), Some(document)) = (self.rect.take(), &state.document) else { return };
         let Some(graph) = document.trace.graphs.get(state.graph.graph as usize) else { return };
         let (Some(painter), Some(shown)) = (&self.painter, &mut self.shown) else { return };
-        if !shown.at_rest {
+        let (Some(labels), Some((_, coloring))) = (&mut self.labels, &self.coloring) else { return };
+        if !shown.at_rest && state.graph.settling {
             self.painted = None;
-            if let Err(error) = shown.settle(gpu.gpu) {
-                self.fault = Some(error.to_string());
-                return;
+            match shown.settle(gpu.gpu) {
+                Ok(true) => labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings()),
+                Ok(false) => {}
+                Err(error) => {
+                    self.fault = Some(error.to_string());
+                    return;
+                }
             }
         }
         let hovered = match state.hover {
@@ -309,8 +418,8 @@ impl GraphView {
             subject: shown.subject.clone(),
             camera,
             size_px: self.canvas.size_px(),
-            nodes: Self::marked(state).to_vec(),
-            hovered,
+            marks: Marks::of(state, graph, Self::marked(state), hovered),
+            color: state.graph.color,
             theme: state.theme,
         };
         if self.painted.as_ref() == Some(&now) {
@@ -318,35 +427,50 @@ impl GraphView {
         }
         let same_styles = self.painted.as_ref().is_some_and(|old| Painted { camera, ..old.clone() } == now);
         if !same_styles {
-            let (nodes, edges) = styles(graph, &shown.display, &shown.layout_graph, hovered, &now.nodes, state.theme);
+            let (nodes, edges) =
+                styles(graph, &shown.display, &shown.layout_graph.radius, coloring, &now.marks, state.theme);
             shown.scene.set_node_styles(gpu.gpu, &nodes);
             shown.scene.set_edge_styles(gpu.gpu, &edges);
         }
         let look = look::GraphLook {
             background: color(theme::canvas(state.theme)),
             selected_ring: color(theme::SELECTED),
-            hovered_ring: color(theme::HOVERED),
-            dimmed_alpha: 0.25,
+            hovered_ring: color(theme::hovered(state.theme)),
+            dimmed_alpha: 0.18,
             edge_fade_units: 60.0,
         };
         let Some(target) = self.canvas.view().cloned() else { return };
         let view = view_camera(camera, rect, self.pixels_per_point);
         let device = gpu.gpu;
         painter.paint(device, gpu.encoder(), &target, &shown.scene, &view, &look);
+        let label_look = LabelLook {
+            ink: theme::label(state.theme).to_srgba_unmultiplied(),
+            faint_ink: theme::faint_label(state.theme).to_srgba_unmultiplied(),
+            pixels_per_point: self.pixels_per_point,
+        };
+        let shown_as = |&node: &u32| shown.display.shown_as.get(node as usize).copied().flatten();
+        let named: Vec<u32> = now.marks.selected.iter().filter_map(shown_as).collect();
+        let target = TextTarget { view: &target, size_px: self.canvas.size_px() };
+        labels.draw(gpu, &target, &view, &label_look, &named, (&shown.positions, &shown.layout_graph.radius));
         self.painted = Some(now);
     }
 
-    /// True until the layout has come to rest.
-    pub fn is_settling(&self) -> bool {
-        self.shown.as_ref().is_some_and(|s| !s.at_rest)
+    /// True while the layout is on its way to rest.
+    pub fn is_settling(&self, state: &AppState) -> bool {
+        state.graph.settling && self.shown.as_ref().is_some_and(|s| !s.at_rest)
     }
 
     /// Nodes and edges shown, and how the layout stands, for the status line.
-    pub fn status(&self) -> Option<String> {
+    pub fn status(&self, state: &AppState) -> Option<String> {
         let shown = self.shown.as_ref()?;
-        let state = if shown.at_rest { "at rest" } else { "settling" };
+        let layout = match (shown.at_rest, state.graph.settling) {
+            (true, _) => "at rest".to_owned(),
+            (false, true) => format!("settling {:.0} %", shown.layout.progress() * 100.0),
+            (false, false) => "stopped".to_owned(),
+        };
+        let experts = if shown.too_many_experts { ", too many experts to show apart" } else { "" };
         Some(format!(
-            "{} nodes, {} edges, layout {state} (GPU)",
+            "{} nodes, {} edges, layout {layout} (GPU){experts}",
             units::count(shown.display.nodes.len() as u64),
             units::count(shown.display.edges.len() as u64)
         ))
@@ -401,26 +525,104 @@ impl GraphView {
             {
                 cx.act(if folded { Action::Unfold { layer: None } } else { Action::Fold { layer: None } });
             }
+            Self::look_menu(ui, cx, graph);
+            Self::search_field(ui, cx);
+            Self::trail_menu(ui, cx);
+            if self.is_settling(cx.state) {
+                if ui.small_button("Stop layout").clicked() {
+                    cx.act(Action::SetSettling { on: false });
+                }
+            } else if !cx.state.graph.settling && ui.small_button("Go on with the layout").clicked() {
+                cx.act(Action::SetSettling { on: true });
+            }
+        });
+    }
+
+    /// Where nodes stand, and what their colours and sizes say.
+    fn look_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph) {
+        let now = cx.state.graph.color;
+        let chosen = format!("by {}", now.label());
+        egui::ComboBox::from_id_salt("color").width(88.0).selected_text(chosen).show_ui(ui, |ui| {
+            for color in NodeColor::ALL {
+                if ui.selectable_label(now == color, format!("colour by {}", color.label())).clicked() {
+                    cx.act(Action::SetNodeColor { color });
+                }
+            }
+        });
+        ui.menu_button("Show", |ui| {
+            for (arrangement, label) in
+                [(Arrangement::Rows, "Layers in rows"), (Arrangement::Distances, "True to distances")]
+            {
+                if ui.selectable_label(cx.state.graph.arrangement == arrangement, label).clicked() {
+                    cx.act(Action::SetArrangement { arrangement });
+                }
+            }
+            ui.separator();
+            for size in NodeSize::ALL {
+                if ui.selectable_label(cx.state.graph.size == size, size.label()).clicked() {
+                    cx.act(Action::SetNodeSize { size });
+                }
+            }
+            let document = cx.document();
+            if document.is_some_and(|d| slices_per_node(&d.trace, graph).iter().any(|&slices| slices > 1)) {
+                ui.separator();
+                for (unfolded, label) in [(false, "Experts together"), (true, "Experts apart")] {
+                    if ui.selectable_label(cx.state.graph.experts == unfolded, label).clicked() {
+                        cx.act(Action::UnfoldExperts { unfolded });
+                    }
+                }
+            }
+        });
+    }
+
+    fn search_field(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+        let search = &cx.state.graph.search;
+        let mut pattern = search.pattern.clone();
+        let field = ui
+            .add(egui::TextEdit::singleline(&mut pattern).hint_text("find nodes").desired_width(90.0))
+            .on_hover_text("A regular expression on names and ops; Enter goes to the next hit, Shift+Enter back");
+        if !search.pattern.is_empty() {
+            let place = search.at.map_or_else(String::new, |at| format!("{} of ", at + 1));
+            ui.label(format!("{place}{}", units::count(search.hits.len() as u64)));
+        }
+        if field.changed() {
+            cx.act(Action::FindNodes { pattern });
+        }
+        let (enter, back) = ui.input(|i| (i.key_pressed(egui::Key::Enter), i.modifiers.shift));
+        if field.lost_focus() && enter {
+            cx.act(Action::StepHit { back });
+            field.request_focus();
+        }
+    }
+
+    /// What leads to the selected node or away from it.
+    fn trail_menu(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+        let trail = cx.state.graph.trail.clone();
+        if trail == Trail::None && cx.state.links.nodes.is_empty() {
+            return;
+        }
+        let title = match cx.state.graph.on_trail.len() {
+            0 => "Trail".to_owned(),
+            count => format!("Trail: {} nodes", units::count(count as u64)),
+        };
+        ui.menu_button(title, |ui| {
+            for (choice, label) in [
+                (Trail::None, "No trail"),
+                (Trail::Upstream, "All upstream  U"),
+                (Trail::Downstream, "All downstream  Shift+U"),
+            ] {
+                if ui.selectable_label(trail == choice, label).clicked() {
+                    cx.act(Action::SetTrail { trail: choice });
+                }
+            }
+            ui.label("Ctrl+click on a node: the way to it");
         });
     }
 
     /// What the colours mean, with counts, in the corner of the canvas.
-    fn legend(&self, ui: &Ui, state: &AppState, graph: &Graph, rect: Rect) {
-        let mut lines: Vec<(Color32, String)> = Vec::new();
-        match (state.graph.layer, &self.shown) {
-            (Some(_), Some(shown)) => {
-                for category in Category::ALL {
-                    let count = shown.display.nodes.iter().filter(|n| n.category == Some(category)).count();
-                    lines.push((theme::category(category), format!("{} {count}", category.label())));
-                }
-                let across = shown.display.edges.iter().filter(|e| e.cross_layer).count();
-                lines.push((theme::edge(state.theme), format!("dashed: {across} edges between layers")));
-            }
-            _ => {
-                let types = NodeType::ALL.into_iter();
-                lines.extend(types.map(|t| (theme::node_type(t), format!("{} {}", t.label(), graph.count(t)))));
-            }
-        }
+    fn legend(&self, ui: &Ui, state: &AppState, rect: Rect) {
+        let Some((_, coloring)) = &self.coloring else { return };
+        let lines = coloring.legend.clone();
         let painter = ui.painter_at(rect);
         let ink = ui.visuals().text_color();
         let font = egui::FontId::proportional(10.5);
@@ -428,6 +630,9 @@ impl GraphView {
             lines.into_iter().map(|(c, text)| (c, painter.layout_no_wrap(text, font.clone(), ink))).collect();
         let width = galleys.iter().map(|(_, g)| g.size().x).fold(0.0, f32::max);
         let line = 14.0;
+        if let Some(ends) = &coloring.scale {
+            scale_bar(&painter, rect, line * galleys.len() as f32 + 14.0, ends, state, &font);
+        }
         let corner = rect.left_bottom() + Vec2::new(6.0, -6.0 - line * galleys.len() as f32);
         let area = Rect::from_min_size(corner, Vec2::new(width + 20.0, line * galleys.len() as f32));
         painter.rect_filled(area.expand(3.0), 3.0, theme::canvas(state.theme).gamma_multiply(0.85));
@@ -435,61 +640,6 @@ impl GraphView {
             let left = corner + Vec2::new(6.0, line * (i as f32 + 0.5));
             painter.circle_filled(left, 4.0, color);
             painter.galley(left + Vec2::new(9.0, -galley.size().y / 2.0), galley, ink);
-        }
-    }
-
-    /// Names beside nodes: of what is selected first, then spread over the graph, as many as fit.
-    fn labels(&self, ui: &Ui, state: &AppState, graph: &Graph, rect: Rect) {
-        let Some(shown) = &self.shown else { return };
-        let camera = state.graph.camera.now();
-        let view = view_camera(camera, rect, 1.0);
-        let is_selected = |node: u32| state.links.nodes.contains(&node);
-        let mut order: Vec<usize> = (0..shown.display.nodes.len()).collect();
-        order.sort_by_key(|&i| {
-            let node = &shown.display.nodes[i];
-            (
-                !is_selected(node.node),
-                node.folded.is_none(),
-                graph.nodes[node.node as usize].leaf,
-                (i as u32).reverse_bits(),
-            )
-        });
-        let selected_count = state.links.nodes.len();
-        let painter = ui.painter_at(rect);
-        let ink = ui.visuals().text_color();
-        let font = egui::FontId::proportional((camera.scale * 0.62).clamp(9.0, 12.0));
-        let mut taken: Vec<Rect> = Vec::new();
-        for i in order {
-            if taken.len() >= MOST_LABELS {
-                break;
-            }
-            let node = &shown.display.nodes[i];
-            let radius = shown.layout_graph.radius[i] * camera.scale;
-            let selected = is_selected(node.node) && selected_count <= 8;
-            if radius < LABEL_RADIUS_POINTS && !selected {
-                continue;
-            }
-            let [x, y] = view.pixel_from_layout(shown.positions[i]);
-            let at = Pos2::new(rect.left() + x, rect.top() + y);
-            if !rect.expand(20.0).contains(at) {
-                continue;
-            }
-            let text = match node.folded {
-                Some(layer) => format!("layer {layer} ({})", node.count),
-                None => graph.nodes[node.node as usize].label.trim().to_owned(),
-            };
-            let galley = painter.layout_no_wrap(text, font.clone(), ink);
-            let place = egui::Align2::CENTER_TOP.anchor_size(at + Vec2::new(0.0, radius + 1.0), galley.size());
-            if taken.iter().any(|other| other.intersects(place.expand(1.0))) {
-                continue;
-            }
-            painter.rect_filled(
-                place.expand2(Vec2::new(2.0, 0.0)),
-                2.0,
-                theme::canvas(state.theme).gamma_multiply(0.8),
-            );
-            painter.galley(place.min, galley, ink);
-            taken.push(place);
         }
     }
 
@@ -529,70 +679,52 @@ fn view_camera(camera: GraphCamera, rect: Rect, per_point: f32) -> look::GraphCa
     }
 }
 
-fn color(color: Color32) -> u32 {
-    let [r, g, b, a] = color.to_srgba_unmultiplied();
-    look::rgba(r, g, b, a)
+/// The colours of a scale with what stands at its ends, `above` points over the canvas' lower end.
+fn scale_bar(
+    painter: &egui::Painter,
+    rect: Rect,
+    above: f32,
+    ends: &[String; 2],
+    state: &AppState,
+    font: &egui::FontId,
+) {
+    const STRIPES: usize = 48;
+    const WIDTH: f32 = 120.0;
+    let ink = theme::label(state.theme);
+    let [low, high] = [0, 1].map(|end: usize| painter.layout_no_wrap(ends[end].clone(), font.clone(), ink));
+    let corner = rect.left_bottom() + Vec2::new(12.0, -above - 16.0);
+    let left = corner.x + low.size().x + 6.0;
+    let area = Rect::from_min_size(corner, Vec2::new(low.size().x + WIDTH + high.size().x + 12.0, 12.0));
+    painter.rect_filled(area.expand(4.0), 3.0, theme::canvas(state.theme).gamma_multiply(0.85));
+    for stripe in 0..STRIPES {
+        let share = stripe as f32 / (STRIPES - 1) as f32;
+        let x = left + WIDTH * stripe as f32 / STRIPES as f32;
+        let bar = Rect::from_min_size(Pos2::new(x, corner.y + 1.0), Vec2::new(WIDTH / STRIPES as f32 + 0.5, 10.0));
+        painter.rect_filled(bar, 0.0, Coloring::along_scale(state.graph.color, share));
+    }
+    let middle = corner.y + 6.0;
+    painter.galley(Pos2::new(corner.x, middle - low.size().y / 2.0), low, ink);
+    painter.galley(Pos2::new(left + WIDTH + 6.0, middle - high.size().y / 2.0), high, ink);
 }
 
-/// Per node and per edge: how it is painted.
-fn styles(
-    graph: &Graph,
-    display: &DisplayGraph,
-    layout: &LayoutGraph,
-    hovered: Option<u32>,
-    selected: &[u32],
-    theme_now: crate::state::Theme,
-) -> (Vec<look::NodeStyle>, Vec<look::EdgeStyle>) {
-    let selected: hashbrown::HashSet<u32> =
-        selected.iter().filter_map(|&n| display.shown_as.get(n as usize).copied().flatten()).collect();
-    let hovered = hovered.and_then(|n| display.shown_as.get(n as usize).copied().flatten());
-    let outline = color(theme::canvas(theme_now));
-    let nodes = (0_u32..)
-        .zip(&display.nodes)
-        .map(|(i, node)| {
-            let own = &graph.nodes[node.node as usize];
-            let fill = match (node.folded, node.category) {
-                (Some(_), _) => theme::node_type(NodeType::Layer),
-                (None, Some(category)) => theme::category(category),
-                (None, None) => theme::node_type(own.node_type),
-            };
-            let mut flags = if own.leaf && node.folded.is_none() { look::NODE_SQUARE } else { 0 };
-            if selected.contains(&i) {
-                flags |= look::NODE_SELECTED;
-            }
-            if hovered == Some(i) {
-                flags |= look::NODE_HOVERED;
-            }
-            look::NodeStyle { fill: color(fill), outline, radius: layout.radius[i as usize], flags }
-        })
-        .collect();
-    let plain = color(theme::edge(theme_now));
-    let marked = color(theme::SELECTED);
-    // Marking every edge of a whole layer would say nothing.
-    let mark_edges = selected.len() <= 8;
-    let edges = display
-        .edges
-        .iter()
-        .map(|edge| {
-            let mut flags = if edge.cross_layer { look::EDGE_DASHED } else { 0 };
-            let mut paint = plain;
-            let touches = |node: u32| selected.contains(&node) || hovered == Some(node);
-            if mark_edges && (touches(edge.source) || touches(edge.target)) {
-                flags |= look::EDGE_HIGHLIGHTED;
-                paint = marked;
-            }
-            look::EdgeStyle { color: paint, flags }
-        })
-        .collect();
-    (nodes, edges)
+/// The expert of a model tensor that a node shows.
+fn slice_item(document: &Document, graph: &Graph, node: &DisplayNode) -> Option<Item> {
+    let expert = node.expert?;
+    let name = &graph.nodes[node.node as usize].name;
+    let tensor = document.trace.tensors.iter().position(|tensor| tensor.name == *name)?;
+    Some(Item::Expert { tensor: tensor as u32, expert })
 }
 
-fn node_tooltip(document: &Document, graph: &Graph, node: u32, folded: Option<u32>, count: u32) -> String {
-    if let Some(layer) = folded {
+fn node_tooltip(document: &Document, graph: &Graph, shown: &DisplayNode, values: Option<&NodeValues>) -> String {
+    if let Some(layer) = shown.folded {
+        let count = shown.count;
         return format!("layer {layer}: {count} nodes\nclick to unfold");
     }
-    let own = &graph.nodes[node as usize];
+    let own = &graph.nodes[shown.node as usize];
     let mut text = own.label.trim().to_owned();
+    if let Some(expert) = shown.expert {
+        text.push_str(&format!(", expert {expert}"));
+    }
     if own.label != own.name {
         text.push_str(&format!(" ({})", own.name));
     }
@@ -609,6 +741,12 @@ fn node_tooltip(document: &Document, graph: &Graph, node: u32, folded: Option<u3
     let weight = document.trace.tensors.iter().find(|t| t.name == own.name && t.bytes > 0);
     if let Some(tensor) = weight {
         text.push_str(&format!("\n{} on {}", units::bytes(tensor.bytes), tensor.track.label()));
+    }
+    if let Some(value) = values.map(|values| values.get(shown.node, shown.expert)) {
+        text.push_str(&format!("\n{} accesses, {}", units::count(value.accesses), units::bytes(value.bytes)));
+        if value.time_ns > 0 {
+            text.push_str(&format!(", {} in all", units::duration(value.time_ns)));
+        }
     }
     text
 }

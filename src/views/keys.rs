@@ -136,7 +136,8 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
         other => other,
     };
     let Some(key) = Key::from_name(name) else { return false };
-    struck(ui, key, |held| held.command == wanted.command && held.alt == wanted.alt && !held.shift)
+    let shift = modifiers.contains("Shift");
+    struck(ui, key, |held| held.command == wanted.command && held.alt == wanted.alt && held.shift == shift)
 }
 
 /// Whether `key` went down in this frame while modifiers were held that `fits` accepts.

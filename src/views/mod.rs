@@ -3,6 +3,8 @@
 pub mod bands;
 pub mod describe;
 pub mod graph;
+mod graph_labels;
+mod graph_style;
 pub mod health;
 pub mod heat_cells;
 pub mod heat_engine;

@@ -23,6 +23,29 @@ pub fn selected_text(theme: Theme) -> Color32 {
 pub const SELECTED: Color32 = Color32::from_rgb(0xFF, 0xD2, 0x3F);
 pub const HOVERED: Color32 = Color32::from_rgb(0xF4, 0xF7, 0xFB);
 
+/// A ring that can be seen on the theme's canvas.
+pub fn hovered(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => HOVERED,
+        Theme::Light => Color32::from_rgb(0x20, 0x28, 0x34),
+    }
+}
+
+/// Names on a canvas, and those that stay behind the others.
+pub fn label(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(0xD8, 0xDE, 0xE8),
+        Theme::Light => Color32::from_rgb(0x1C, 0x22, 0x2C),
+    }
+}
+
+pub fn faint_label(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(0x8C, 0x98, 0xAA),
+        Theme::Light => Color32::from_rgb(0x5A, 0x66, 0x76),
+    }
+}
+
 pub fn node_type(node_type: NodeType) -> Color32 {
     match node_type {
         NodeType::Layer => BLUE,
@@ -39,6 +62,17 @@ pub fn category(category: Category) -> Color32 {
         Category::Input => ORANGE,
         Category::Output => PURPLE,
     }
+}
+
+/// Of the kinds of op by how many there are: the eight most frequent are told apart, the others are grey.
+pub fn kind(rank: usize) -> Color32 {
+    const MORE: [Color32; 4] = [
+        Color32::from_rgb(0xE0, 0x6C, 0x5A),
+        Color32::from_rgb(0x7C, 0xC8, 0xF0),
+        Color32::from_rgb(0xD8, 0xC8, 0x3C),
+        Color32::from_rgb(0x8E, 0x7C, 0xE8),
+    ];
+    [BLUE, ORANGE, GREEN, PURPLE].into_iter().chain(MORE).nth(rank).unwrap_or(GREY)
 }
 
 pub fn phase(phase: Phase) -> Color32 {

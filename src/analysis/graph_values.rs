@@ -1,0 +1,77 @@
+//! What a run did to each node of a graph: how often it was touched, how many bytes that was, and how long it took.
+
+use hashbrown::HashMap;
+
+use crate::trace::{Graph, Trace};
+
+/// Sums over all passes of the run that have the graph.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NodeValue {
+    /// Of an op: its accesses; of a leaf: accesses to its tensor.
+    pub accesses: u64,
+    pub bytes: u64,
+    /// Of an op; leafs take no time.
+    pub time_ns: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NodeValues {
+    pub nodes: Vec<NodeValue>,
+    /// By node and expert.
+    pub slices: HashMap<(u32, u32), NodeValue>,
+}
+
+impl NodeValues {
+    pub fn of(trace: &Trace, graph_index: u32) -> Self {
+        let none = Graph::default();
+        let graph = trace.graphs.get(graph_index as usize).unwrap_or(&none);
+        let mut values = Self { nodes: vec![NodeValue::default(); graph.nodes.len()], slices: HashMap::new() };
+        let mut of_range = vec![0u64; trace.ranges.tensor.len()];
+        for pass in trace.passes.iter().filter(|pass| pass.graph == Some(graph_index)) {
+            let ops = pass.first_op as usize..pass.first_op.saturating_add(pass.ops) as usize;
+            for op in ops.start..ops.end.min(trace.op_count()) {
+                let mut sum = NodeValue { time_ns: trace.ops.duration_ns.get(op).unwrap_or(0), ..NodeValue::default() };
+                for access in trace.accesses_of(op) {
+                    let range = trace.accesses.range[access] as usize;
+                    if let (Some(count), Some(&length)) = (of_range.get_mut(range), trace.ranges.length.get(range)) {
+                        *count += 1;
+                        sum.accesses += 1;
+                        sum.bytes = sum.bytes.saturating_add(length);
+                    }
+                }
+                if let Some(value) = trace.ops.node.get(op).and_then(|node| values.nodes.get_mut(node as usize)) {
+                    value.add(sum);
+                }
+            }
+        }
+        let leafs: HashMap<&str, u32> =
+            (0_u32..).zip(&graph.nodes).filter(|(_, n)| n.leaf).map(|(at, n)| (n.name.trim(), at)).collect();
+        for (range, &accesses) in of_range.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            let tensor = trace.tensors.get(trace.ranges.tensor[range] as usize);
+            let Some(&node) = tensor.and_then(|tensor| leafs.get(tensor.name.trim())) else { continue };
+            let bytes = trace.ranges.length[range].saturating_mul(accesses);
+            let value = NodeValue { accesses, bytes, time_ns: 0 };
+            values.nodes[node as usize].add(value);
+            if let Some(expert) = trace.ranges.expert.get(range) {
+                values.slices.entry((node, expert)).or_default().add(value);
+            }
+        }
+        values
+    }
+
+    /// Of a node, or of one expert's slice of it.
+    pub fn get(&self, node: u32, expert: Option<u32>) -> NodeValue {
+        match expert {
+            Some(expert) => self.slices.get(&(node, expert)).copied().unwrap_or_default(),
+            None => self.nodes.get(node as usize).copied().unwrap_or_default(),
+        }
+    }
+}
+
+impl NodeValue {
+    pub fn add(&mut self, other: Self) {
+        self.accesses = self.accesses.saturating_add(other.accesses);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.time_ns = self.time_ns.saturating_add(other.time_ns);
+    }
+}

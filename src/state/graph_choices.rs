@@ -1,0 +1,74 @@
+//! What a person asks of the graph: searches, and trails through it.
+
+use super::{Action, AppState, NodeSearch, Trail};
+use crate::analysis::graph_search::{self, Direction};
+use crate::analysis::links::Item;
+use crate::trace::Graph;
+
+impl AppState {
+    fn shown_graph(&self) -> Option<&Graph> {
+        self.document.as_ref()?.trace.graphs.get(self.graph.graph as usize)
+    }
+
+    pub(super) fn find_nodes(&mut self, pattern: &str) -> Result<(), String> {
+        let found = self.shown_graph().map_or(Ok(Vec::new()), |graph| graph_search::find(graph, pattern));
+        // Half a pattern stays in its field while it is typed.
+        let (hits, problem) = match found {
+            Ok(hits) => (hits, Ok(())),
+            Err(problem) => (Vec::new(), Err(problem)),
+        };
+        self.graph.search = NodeSearch { pattern: pattern.to_owned(), hits, at: None };
+        problem
+    }
+
+    pub(super) fn step_hit(&mut self, back: bool) -> Result<(), String> {
+        let search = &mut self.graph.search;
+        let Some(last) = search.hits.len().checked_sub(1) else { return Ok(()) };
+        let at = match (search.at, back) {
+            (None, false) => 0,
+            (None, true) => last,
+            (Some(at), false) => {
+                if at >= last {
+                    0
+                } else {
+                    at + 1
+                }
+            }
+            (Some(at), true) => at.checked_sub(1).unwrap_or(last),
+        };
+        search.at = Some(at);
+        let node = search.hits[at];
+        let id = self.shown_graph().and_then(|graph| graph.nodes.get(node as usize)).map(|node| node.id.clone());
+        match id {
+            Some(id) => self.change(&Action::Select { item: Some(super::ItemRef::Node(id)) }).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn set_trail(&mut self, trail: &Trail) -> Result<(), String> {
+        if let Trail::Path(to) = trail {
+            self.find_node(to)?;
+        }
+        self.graph.trail = trail.clone();
+        self.follow_trail();
+        Ok(())
+    }
+
+    /// Works out which nodes the trail goes through, from what is selected.
+    pub(super) fn follow_trail(&mut self) {
+        let from: &[u32] = match self.selection {
+            Some(Item::Node { .. } | Item::Op(_) | Item::Tensor(_)) => &self.links.nodes,
+            _ => &[],
+        };
+        let found = match (self.shown_graph(), &self.graph.trail) {
+            (None, _) | (_, Trail::None) => Vec::new(),
+            (Some(graph), Trail::Upstream) => graph_search::reach(graph, from, Direction::Upstream),
+            (Some(graph), Trail::Downstream) => graph_search::reach(graph, from, Direction::Downstream),
+            (Some(graph), Trail::Path(to)) => match (from.first(), self.find_node(to)) {
+                (Some(&from), Ok(to)) => graph_search::path(graph, from, to),
+                _ => Vec::new(),
+            },
+        };
+        self.graph.on_trail = found;
+    }
+}
