@@ -25,13 +25,15 @@ struct Queue<K, A> {
     waiting: VecDeque<(K, Job<A>)>,
     /// What is being answered, with its flag.
     running: Option<(K, Arc<AtomicBool>)>,
+    /// Answers that were not taken yet.
+    unread: usize,
     closed: bool,
 }
 
 impl<K: Copy + Eq + Hash + Send + 'static, A: Send + 'static> Background<K, A> {
     /// `wake` is called after every answer, in the thread.
     pub fn start(wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let queue = Queue { waiting: VecDeque::new(), running: None, closed: false };
+        let queue = Queue { waiting: VecDeque::new(), running: None, unread: 0, closed: false };
         let shared = Arc::new(Shared { queue: Mutex::new(queue), asked: Condvar::new() });
         let (send, answers) = channel();
         let theirs = shared.clone();
@@ -48,7 +50,9 @@ impl<K: Copy + Eq + Hash + Send + 'static, A: Send + 'static> Background<K, A> {
 
     /// The next answer that is there.
     pub fn answer(&self) -> Option<A> {
-        self.answers.try_recv().ok()
+        let answer = self.answers.try_recv().ok()?;
+        self.shared.lock().unread -= 1;
+        Some(answer)
     }
 
     /// Whether a question of this kind waits or is being answered.
@@ -58,10 +62,10 @@ impl<K: Copy + Eq + Hash + Send + 'static, A: Send + 'static> Background<K, A> {
             || queue.running.as_ref().is_some_and(|(running, _)| *running == kind)
     }
 
-    /// Whether any question is open.
+    /// Whether any question is open, or an answer was not taken yet.
     pub fn is_busy(&self) -> bool {
         let queue = self.shared.lock();
-        !queue.waiting.is_empty() || queue.running.is_some()
+        !queue.waiting.is_empty() || queue.running.is_some() || queue.unread > 0
     }
 
     /// Gives up all questions: what they were about is gone.
@@ -95,12 +99,15 @@ impl<K: Copy, A> Shared<K, A> {
             queue.running = Some((kind, cancelled.clone()));
             drop(queue);
             let answer = job(&cancelled).filter(|_| !cancelled.load(Ordering::Relaxed));
-            // Sent before it counts as done, so that whoever sees nothing open has all answers.
-            let gone = answer.is_some_and(|answer| send.send(answer).is_err());
-            self.lock().running = None;
-            if gone {
-                return;
+            let mut queue = self.lock();
+            queue.running = None;
+            if let Some(answer) = answer {
+                queue.unread += 1;
+                if send.send(answer).is_err() {
+                    return;
+                }
             }
+            drop(queue);
             wake();
         }
     }
@@ -154,6 +161,17 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(background.answer(), None);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_took_is_work_that_is_left() {
+        let (woken, wakes) = channel();
+        let background = Background::start(move || woken.send(()).unwrap()).unwrap();
+        background.ask(0, |_| Some(1));
+        wakes.recv().unwrap();
+        assert!(background.is_busy());
+        assert_eq!(background.answer(), Some(1));
+        assert!(!background.is_busy());
     }
 
     #[test]
