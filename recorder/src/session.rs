@@ -342,13 +342,13 @@ impl Session<'_> {
         }
         let begun_ns = now_ns();
         let rows = self.pending.take(&mut self.context.watch().catalog);
-        self.recording.append(&rows)?;
-        // A recording that dies says what was doubtful until then.
+        // Before the passes that it is about, so that a recording that dies says what was doubtful until then.
         let health = &self.context.watch().health;
         if self.described.as_ref() != Some(health) {
             self.recording.describe(&self.meta, health)?;
             self.described = Some(health.clone());
         }
+        self.recording.append(&rows)?;
         self.flushed_passes = self.pending.passes();
         self.flushed = Instant::now();
         self.recorder_ns += now_ns() - begun_ns;
