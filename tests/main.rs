@@ -17,6 +17,7 @@ mod egui_painter;
 mod formats;
 mod frame;
 mod graph_draw;
+mod graph_values;
 mod heat;
 mod heatmap_panel;
 mod layering;

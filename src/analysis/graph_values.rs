@@ -2,6 +2,7 @@
 
 use hashbrown::HashMap;
 
+use super::graph_display::DisplayNode;
 use crate::trace::{Graph, Trace};
 
 /// Sums over all passes of the run that have the graph.
@@ -19,13 +20,15 @@ pub struct NodeValues {
     pub nodes: Vec<NodeValue>,
     /// By node and expert.
     pub slices: HashMap<(u32, u32), NodeValue>,
+    /// By layer: what its ops did, what they touched of its weights included.
+    pub layers: HashMap<u32, NodeValue>,
 }
 
 impl NodeValues {
     pub fn of(trace: &Trace, graph_index: u32) -> Self {
         let none = Graph::default();
         let graph = trace.graphs.get(graph_index as usize).unwrap_or(&none);
-        let mut values = Self { nodes: vec![NodeValue::default(); graph.nodes.len()], slices: HashMap::new() };
+        let mut values = Self { nodes: vec![NodeValue::default(); graph.nodes.len()], ..Self::default() };
         let mut of_range = vec![0u64; trace.ranges.tensor.len()];
         for pass in trace.passes.iter().filter(|pass| pass.graph == Some(graph_index)) {
             let ops = pass.first_op as usize..pass.first_op.saturating_add(pass.ops) as usize;
@@ -44,6 +47,11 @@ impl NodeValues {
                 }
             }
         }
+        for (node, value) in graph.nodes.iter().zip(&values.nodes) {
+            if let Some(layer) = node.layer {
+                values.layers.entry(layer).or_default().add(*value);
+            }
+        }
         let leafs: HashMap<&str, u32> =
             (0_u32..).zip(&graph.nodes).filter(|(_, n)| n.leaf).map(|(at, n)| (n.name.trim(), at)).collect();
         for (range, &accesses) in of_range.iter().enumerate().filter(|&(_, &count)| count > 0) {
@@ -59,12 +67,14 @@ impl NodeValues {
         values
     }
 
-    /// Of a node, or of one expert's slice of it.
-    pub fn get(&self, node: u32, expert: Option<u32>) -> NodeValue {
-        match expert {
-            Some(expert) => self.slices.get(&(node, expert)).copied().unwrap_or_default(),
-            None => self.nodes.get(node as usize).copied().unwrap_or_default(),
-        }
+    /// Of what `shown` stands for: a node, one expert's slice of it, or a folded layer.
+    pub fn get(&self, shown: &DisplayNode) -> NodeValue {
+        let value = match (shown.folded, shown.expert) {
+            (Some(layer), _) => self.layers.get(&layer),
+            (None, Some(expert)) => self.slices.get(&(shown.node, expert)),
+            (None, None) => self.nodes.get(shown.node as usize),
+        };
+        value.copied().unwrap_or_default()
     }
 }
 

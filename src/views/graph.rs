@@ -742,7 +742,7 @@ fn node_tooltip(document: &Document, graph: &Graph, shown: &DisplayNode, values:
     if let Some(tensor) = weight {
         text.push_str(&format!("\n{} on {}", units::bytes(tensor.bytes), tensor.track.label()));
     }
-    if let Some(value) = values.map(|values| values.get(shown.node, shown.expert)) {
+    if let Some(value) = values.map(|values| values.get(shown)) {
         text.push_str(&format!("\n{} accesses, {}", units::count(value.accesses), units::bytes(value.bytes)));
         if value.time_ns > 0 {
             text.push_str(&format!(", {} in all", units::duration(value.time_ns)));

@@ -138,7 +138,7 @@ impl Coloring {
         of: fn(&NodeValue) -> u64,
         words: fn(u64) -> String,
     ) -> Self {
-        let value = |node: &DisplayNode| values.map_or(0, |values| of(&shown_value(values, node)));
+        let value = |node: &DisplayNode| values.map_or(0, |values| of(&values.get(node)));
         let highest = display.nodes.iter().map(value).max().unwrap_or(0);
         let fill = |node: &DisplayNode| match value(node) {
             0 => theme::faint(theme),
@@ -166,15 +166,10 @@ fn palette(palette: Palette, position: f32) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
 
-/// Of a node as it is shown: of a slice its own, of a folded layer what its first node did.
-fn shown_value(values: &NodeValues, node: &DisplayNode) -> NodeValue {
-    values.get(node.node, node.expert)
-}
-
 /// Radii that say how much a node moved or how long it took, in layout units.
 pub fn radii(display: &DisplayGraph, values: &NodeValues, size: NodeSize, plain: &[f32]) -> Vec<f32> {
     let of = |node: &DisplayNode| {
-        let value = shown_value(values, node);
+        let value = values.get(node);
         match size {
             NodeSize::Plain => 0,
             NodeSize::Bytes => value.bytes,
