@@ -305,8 +305,10 @@ impl Session<'_> {
         }
         self.console.text(&text);
         let begun_ns = now_ns();
-        let origin_ns = *self.origin_ns.get_or_insert(begun_ns);
-        self.meta.clock = format!("ns of CLOCK_MONOTONIC, which was at {origin_ns} when the first pass began");
+        let origin_ns = *self.origin_ns.get_or_insert_with(|| {
+            self.meta.clock = format!("ns of CLOCK_MONOTONIC, which was at {begun_ns} when the first pass began");
+            begun_ns
+        });
         self.context.watch().begin(begun_ns, origin_ns);
         match self.context.decode(tokens, self.position) {
             Ok(()) => {}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::gguf::{GgufHeader, GgufValue, read_header, to_model};
 use tensorscope::formats::mapped::MappedFile;
-use tensorscope::trace::raw::RawModel;
+use tensorscope::trace::raw::{Fault, RawModel};
 use tensorscope::trace::{Health, Model, ModelFile};
 
 #[derive(Debug, thiserror::Error)]
@@ -37,19 +37,21 @@ pub fn read(path: &Path, health: &mut Health) -> Result<RawModel, WeightsError> 
         headers.push(header(&path, health)?);
     }
     let (model, faults) = to_model(&headers);
+    report(faults, health);
+    Ok(model)
+}
+
+fn report(faults: Vec<Fault>, health: &mut Health) {
     for fault in faults {
         health.report(fault.code, fault.severity, fault.count, fault.message, || fault.example);
     }
-    Ok(model)
 }
 
 fn header(path: &Path, health: &mut Health) -> Result<GgufHeader, WeightsError> {
     let file = MappedFile::open(path)?;
     let (header, faults) = read_header(file.bytes(), path, file.bytes().len() as u64)?;
     file.check()?;
-    for fault in faults {
-        health.report(fault.code, fault.severity, fault.count, fault.message, || fault.example);
-    }
+    report(faults, health);
     Ok(header)
 }
 
