@@ -222,7 +222,7 @@ fn describe(
         producer: Some(producer),
         llama_cpp_version: Some(llama::version()),
         ggml_version: Some(llama::ggml_version()),
-        model: weights::described(raw_model),
+        model: raw_model.into(),
         op_names: llama::op_names(),
         type_names: llama::type_names(),
         clock: "ns of CLOCK_MONOTONIC".to_owned(),

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tensorscope::formats::error::ReadError;
 use tensorscope::formats::gguf::{GgufHeader, GgufValue, read_header, to_model};
 use tensorscope::formats::mapped::MappedFile;
+use tensorscope::trace::Health;
 use tensorscope::trace::raw::{Fault, RawModel};
-use tensorscope::trace::{Health, Model, ModelFile};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
@@ -60,24 +60,6 @@ fn split_path(first: &Path, number: u64, count: u64) -> Option<PathBuf> {
     let name = first.file_name()?.to_str()?;
     let stem = name.strip_suffix(&format!("-00001-of-{count:05}.gguf"))?;
     Some(first.with_file_name(format!("{stem}-{number:05}-of-{count:05}.gguf")))
-}
-
-/// The model as run.json describes it.
-pub fn described(raw: &RawModel) -> Model {
-    let file = |f: &tensorscope::trace::raw::RawModelFile| ModelFile {
-        name: f.name.clone(),
-        bytes: f.bytes.unwrap_or(0),
-        data_offset: f.data_offset,
-    };
-    Model {
-        name: raw.name.clone(),
-        architecture: raw.architecture.clone(),
-        layers: raw.layers,
-        experts: raw.experts,
-        experts_used: raw.experts_used,
-        files: raw.files.iter().map(file).collect(),
-        parameters: raw.parameters.clone(),
-    }
 }
 
 #[cfg(test)]

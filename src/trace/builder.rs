@@ -294,19 +294,7 @@ fn report_warmup(rows: &[OpRow], spans: &[Range<usize>], words: &Vocabulary<'_>,
 fn described(model: Option<RawModel>, tensors: &[Tensor]) -> Model {
     let on_disk = || tensors.iter().filter(|t| t.track == Track::Disk);
     let mut described = match model {
-        Some(raw) => Model {
-            name: raw.name,
-            architecture: raw.architecture,
-            layers: raw.layers,
-            experts: raw.experts,
-            experts_used: raw.experts_used,
-            files: raw
-                .files
-                .into_iter()
-                .map(|f| ModelFile { name: f.name, bytes: f.bytes.unwrap_or(0), data_offset: f.data_offset })
-                .collect(),
-            parameters: raw.parameters,
-        },
+        Some(raw) => Model::from(&raw),
         None if on_disk().next().is_some() => {
             let file = ModelFile { name: "model".to_owned(), bytes: 0, data_offset: None };
             Model { files: vec![file], ..Model::default() }

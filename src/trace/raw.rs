@@ -1,5 +1,7 @@
 //! What readers hand to the builder: the content of one file each, as it says it, before the model makes sense of it.
 
+use super::model::{Model, ModelFile};
+
 pub use super::health::Severity;
 
 /// A fault of a file that is read in spite of it. Readers collect these; `Health` counts them by code.
@@ -62,6 +64,26 @@ pub struct RawModel {
     pub tensors: Vec<RawTensor>,
     /// Everything else worth showing (`general.*`, `<arch>.*`), as text.
     pub parameters: Vec<(String, String)>,
+}
+
+/// The model for people. A file whose size is not known has 0 bytes.
+impl From<&RawModel> for Model {
+    fn from(raw: &RawModel) -> Self {
+        let file = |f: &RawModelFile| ModelFile {
+            name: f.name.clone(),
+            bytes: f.bytes.unwrap_or(0),
+            data_offset: f.data_offset,
+        };
+        Self {
+            name: raw.name.clone(),
+            architecture: raw.architecture.clone(),
+            layers: raw.layers,
+            experts: raw.experts,
+            experts_used: raw.experts_used,
+            files: raw.files.iter().map(file).collect(),
+            parameters: raw.parameters.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
