@@ -34,6 +34,9 @@ struct Params {
     levels: u32,
     // Parts of an item that are taken on their own: of a row, or of a heavy op.
     pieces: u32,
+    // The first of those entries.
+    first_item: u32,
+    unused: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

@@ -37,7 +37,11 @@ impl<K: Copy + Eq + Hash + Send + 'static, A: Send + 'static> Background<K, A> {
         let shared = Arc::new(Shared { queue: Mutex::new(queue), asked: Condvar::new() });
         let (send, answers) = channel();
         let theirs = shared.clone();
-        std::thread::Builder::new().name("background".to_owned()).spawn(move || theirs.work(&send, wake))?;
+        std::thread::Builder::new().name("background".to_owned()).spawn(move || {
+            // Frames come first. Where the system does not let a thread step back, they share.
+            let _ = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
+            theirs.work(&send, wake);
+        })?;
         Ok(Self { shared, answers })
     }
 

@@ -43,9 +43,12 @@ struct Bench {
     open_ms: f64,
     /// From the run in memory to the first picture of it, pipelines included.
     first_picture_ms: f64,
-    /// Frames from the input to the GPU having finished.
+    /// Frames from the input to the GPU having finished. The heatmap there and back, while its tiles are made, and the
+    /// same way once more with tiles that are there.
     pan: Frames,
+    pan_warm: Frames,
     zoom: Frames,
+    zoom_warm: Frames,
     playback: Frames,
     layout_step_ms: Option<f64>,
     filter_ms: f64,
@@ -101,14 +104,24 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     for _ in 0..FRAMES_AT_REST {
         frames_at_rest += usize::from(target.step(&gpu, &mut scene, Vec::new(), FRAME)?.painted);
     }
-    let mut movement = |action: &dyn Fn(u32) -> Action| -> Result<Frames, CliError> {
-        let mut times = Vec::with_capacity(args.frames as usize);
+    let movement =
+        |target: &mut Headless, scene: &mut Workspace, action: &dyn Fn(u32) -> Action| -> Result<Frames, CliError> {
+            let mut times = Vec::with_capacity(args.frames as usize);
+            for frame in 0..args.frames {
+                scene.act(action(frame));
+                target.step(&gpu, scene, Vec::new(), FRAME)?;
+                times.push(f64::from(target.frame_ms()));
+            }
+            Ok(Frames::of(times))
+        };
+    let there_and_back = |target: &mut Headless, scene: &mut Workspace, action: &dyn Fn(u32) -> Action| {
+        let making = movement(target, scene, action)?;
+        // Moving on left tiles unfinished.
         for frame in 0..args.frames {
             scene.act(action(frame));
-            target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
-            times.push(f64::from(target.frame_ms()));
+            target.settle(&gpu, scene, MOST_FRAMES_TO_REST)?;
         }
-        Ok(Frames::of(times))
+        Ok::<_, CliError>([making, movement(target, scene, action)?])
     };
     let zoom = |view, factor| Action::Zoom {
         view,
@@ -119,17 +132,20 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         axes: Axes::Both,
         motion: Motion::default(),
     };
-    // Panning needs something beside the picture: half way in.
-    movement(&|_| zoom(View::Heatmap, 1.02))?;
-    // There and back, graph and heatmap in turn.
-    let pan = movement(&|frame| {
-        let view = if frame % 2 == 0 { View::Heatmap } else { View::Graph };
-        let dx = if frame % 60 < 30 { 0.02 } else { -0.02 };
-        Action::Pan { view, dx, dy: dx, motion: Motion::default() }
-    })?;
-    let zoom = movement(&|frame| zoom(View::Heatmap, if frame % 60 < 30 { 1.08 } else { 1.0 / 1.08 }))?;
-    movement(&|_| Action::Fit { view: View::Heatmap, motion: Motion::default() })?;
-    let playback = movement(&|_| Action::Step { by: crate::state::Stride::Op, back: false })?;
+    // Panning needs something beside the picture: some way in.
+    scene.act(zoom(View::Heatmap, 8.0));
+    target.settle(&gpu, &mut scene, MOST_FRAMES_TO_REST)?;
+    let there = |frame: u32| frame < args.frames / 2;
+    let panned = |frame| {
+        let by = if there(frame) { 0.02 } else { -0.02 };
+        Action::Pan { view: View::Heatmap, dx: by, dy: by, motion: Motion::default() }
+    };
+    let zoomed = |frame| zoom(View::Heatmap, if there(frame) { 1.08 } else { 1.0 / 1.08 });
+    let [pan, pan_warm] = there_and_back(&mut target, &mut scene, &panned)?;
+    scene.act(Action::Fit { view: View::Heatmap, motion: Motion::default() });
+    target.settle(&gpu, &mut scene, MOST_FRAMES_TO_REST)?;
+    let [zoom, zoom_warm] = there_and_back(&mut target, &mut scene, &zoomed)?;
+    let playback = movement(&mut target, &mut scene, &|_| Action::Step { by: crate::state::Stride::Op, back: false })?;
 
     let document = scene.state.document.clone();
     let mut filter_ms = Vec::new();
@@ -151,7 +167,9 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         open_ms,
         first_picture_ms,
         pan,
+        pan_warm,
         zoom,
+        zoom_warm,
         playback,
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
@@ -230,7 +248,14 @@ fn text(bench: &Bench) -> String {
     };
     line("open", format!("{:.1} ms", bench.open_ms));
     line("first picture", format!("{:.1} ms", bench.first_picture_ms));
-    for (name, frames) in [("pan", &bench.pan), ("zoom", &bench.zoom), ("playback", &bench.playback)] {
+    let frames = [
+        ("pan", &bench.pan),
+        ("pan, warm", &bench.pan_warm),
+        ("zoom", &bench.zoom),
+        ("zoom, warm", &bench.zoom_warm),
+        ("playback", &bench.playback),
+    ];
+    for (name, frames) in frames {
         line(
             name,
             format!(

@@ -53,10 +53,7 @@ struct Texture {
 impl EguiPainter {
     /// Compiles the shader; pipelines follow for the target formats that are painted on.
     pub fn new(device: &wgpu::Device) -> Self {
-        let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("egui"),
-            source: wgpu::ShaderSource::Wgsl(super::shaders::EGUI.into()),
-        });
+        let shader = super::shaders::module(device, "egui.wgsl");
         let view_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("egui view"),
             entries: &[wgpu::BindGroupLayoutEntry {

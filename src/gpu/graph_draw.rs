@@ -194,10 +194,7 @@ fn paint_order(entries: impl Iterator<Item = (bool, bool)>) -> Vec<u32> {
 impl GraphDraw {
     pub fn new(gpu: &Gpu) -> Result<Self, GpuError> {
         let layout = bind_group_layout(&gpu.device);
-        let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("graph_draw.wgsl"),
-            source: wgpu::ShaderSource::Wgsl(shaders::GRAPH_DRAW.into()),
-        });
+        let module = shaders::module(&gpu.device, "graph_draw.wgsl");
         let pipeline = |vertex, fragment, topology| pipeline(&gpu.device, &layout, &module, vertex, fragment, topology);
         let nodes = pipeline("node_vertex", "node_fragment", wgpu::PrimitiveTopology::TriangleList);
         let points = pipeline("point_vertex", "flat_fragment", wgpu::PrimitiveTopology::PointList);

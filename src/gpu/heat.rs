@@ -70,13 +70,11 @@ impl HeatPipelines {
         });
         if let Some(plan) = plan {
             let mut work = Recording::new(gpu, &self.kernels);
-            let placed = data.record_placing(&mut work);
             match query.aggregate {
                 Aggregate::Sum => plan.record_sums(&mut work, self.counting, &cells),
                 Aggregate::Max => plan.record_maxima(gpu, &mut work, &cells),
             }
             work.submit()?;
-            drop(placed);
         }
         Ok(GpuGrid { width: query.width, height: query.height, cells })
     }
@@ -98,7 +96,6 @@ impl HeatPipelines {
         let words = 2 * query.cell_count() as u64;
         let cells = work.scratch(Scratch::Strip, words);
         work.clear(&cells, words);
-        let placed = data.record_placing(&mut work);
         if let Some(plan) = plan {
             match query.aggregate {
                 Aggregate::Sum => plan.record_sums(&mut work, self.counting, &cells),
@@ -117,7 +114,6 @@ impl HeatPipelines {
             });
         }
         work.submit()?;
-        drop(placed);
         Ok(())
     }
 }

@@ -1,11 +1,11 @@
 //! A run's heat columns in GPU memory, in chunks that one binding can hold.
 
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::kernel_io::heat::{HeatColumns, HeatError, Place};
+use crate::kernel_io::heat::{HeatColumns, HeatError};
 
-use super::heat_kernels::{Kernel, Params, Recording, Variant};
+use super::heat_places::HeatPlaces;
 use super::{Gpu, GpuError};
 
 /// What keeps a query or an upload from being done.
@@ -78,33 +78,31 @@ pub struct Piece<'a> {
     pub accesses: &'a AccessChunk,
 }
 
-/// A run's columns, uploaded once; re-ordering x replaces the table of bases only.
+/// A run's columns on the GPU, and where its ranges lie on one track in one order.
+#[derive(Clone)]
 pub struct HeatData {
-    pub(super) pass_phase: wgpu::Buffer,
-    pub(super) exact_place: wgpu::Buffer,
-    pub(super) whole_place: wgpu::Buffer,
-    pub(super) op_count: usize,
-    pub(super) range_count: u32,
+    pub(super) run: Arc<RunColumns>,
+    pub(super) places: Arc<HeatPlaces>,
+}
+
+/// What is the same for every track and order.
+pub(super) struct RunColumns {
+    pub pass_phase: wgpu::Buffer,
+    pub op_count: usize,
+    pub range_count: u32,
     /// Bit p set: a pass of the run is in phase p.
-    pub(super) present_phases: u32,
+    pub present_phases: u32,
     /// Bytes of the longest range and of the largest tensor.
-    pub(super) longest_range_bytes: u64,
-    pub(super) largest_tensor_bytes: u64,
-    pub(super) most_accesses_of_op: u32,
+    pub longest_range_bytes: u64,
+    pub largest_tensor_bytes: u64,
+    pub most_accesses_of_op: u32,
     /// Ops with more than `FEW_ACCESSES` accesses, and those that the end of a chunk cuts.
-    pub(super) heavy_ops: Vec<HeavyOp>,
-    pub(super) chunking: Chunking,
+    pub heavy_ops: Vec<HeavyOp>,
+    pub chunking: Chunking,
     op_chunks: Vec<OpChunk>,
     access_chunks: Vec<AccessChunk>,
     /// First access of every `OPS_PER_SAMPLE`th op, and the number of accesses.
     first_access_samples: Vec<u32>,
-    range_columns: [wgpu::Buffer; 3],
-    tensor_base: wgpu::Buffer,
-    tensor_bytes: wgpu::Buffer,
-    /// Per tensor: bytes from its first to the last that a range or its size reaches.
-    tensor_extent_bytes: Vec<u64>,
-    /// Whether the places of ranges follow `tensor_base`; held until the work that makes them is submitted.
-    placed: Mutex<bool>,
 }
 
 impl HeatData {
@@ -128,7 +126,8 @@ impl HeatData {
             present_phases |= 1 << phase;
         }
 
-        let mut summary = Summary::of_ranges(columns, chunking.accesses)?;
+        let places = HeatPlaces::new(gpu, columns)?;
+        let mut summary = Summary { heavy_ops: Vec::new(), most_accesses_of_op: 0, chunk_accesses: chunking.accesses };
         let mut access_chunks = Vec::new();
         for begin in (0..access_count).step_by(chunking.accesses) {
             let end = (begin + chunking.accesses).min(access_count);
@@ -154,11 +153,8 @@ impl HeatData {
             columns.op_first_access.iter().step_by(OPS_PER_SAMPLE).copied().collect();
         first_access_samples.push(access_count as u32);
 
-        let accept = |_: usize, _: &[u64]| Ok(());
-        let data = Self {
+        let run = RunColumns {
             pass_phase: upload_column(gpu, "pass_phase", columns.pass_phase, |_, _| Ok(()))?,
-            exact_place: place_buffer(gpu, range_count)?,
-            whole_place: place_buffer(gpu, range_count)?,
             op_count,
             range_count: range_count as u32,
             present_phases,
@@ -170,58 +166,27 @@ impl HeatData {
             op_chunks,
             access_chunks,
             first_access_samples,
-            range_columns: [
-                upload_column(gpu, "range_tensor", columns.range_tensor, |_, _| Ok(()))?,
-                upload_column(gpu, "range_offset", columns.range_offset, accept)?,
-                upload_column(gpu, "range_length", columns.range_length, accept)?,
-            ],
-            tensor_base: upload_column(gpu, "tensor_base", columns.tensor_base, accept)?,
-            tensor_bytes: upload_column(gpu, "tensor_bytes", columns.tensor_bytes, accept)?,
-            tensor_extent_bytes: summary.tensor_extent_bytes,
-            placed: Mutex::new(false),
         };
-        data.check_bases(columns.tensor_base)?;
         gpu.check()?;
-        Ok(data)
+        Ok(Self { run: Arc::new(run), places: Arc::new(places) })
     }
 
-    /// Gives every tensor a new place on the x axis: `bases` has one entry a tensor, `NO_BASE` for none.
-    pub fn set_bases(&mut self, gpu: &Gpu, bases: &[u64]) -> Result<(), HeatGpuError> {
-        let expected = self.tensor_extent_bytes.len();
-        if bases.len() != expected {
-            return Err(HeatError::Length { column: "tensor_base", found: bases.len(), expected }.into());
+    /// The same run on another track or in another order: `columns` differ from those uploaded in `tensor_base` only.
+    pub fn placed(&self, gpu: &Gpu, columns: &HeatColumns<'_>) -> Result<Self, HeatGpuError> {
+        columns.check_lengths()?;
+        let (found, expected) = (columns.range_tensor.len(), self.run.range_count as usize);
+        if found != expected {
+            return Err(HeatError::Length { column: "range_tensor", found, expected }.into());
         }
-        self.check_bases(bases)?;
-        gpu.queue.write_buffer(&self.tensor_base, 0, bytemuck::cast_slice(bases));
-        *self.placed.get_mut().unwrap_or_else(PoisonError::into_inner) = false;
-        Ok(())
+        let places = Arc::new(HeatPlaces::new(gpu, columns)?);
+        gpu.check()?;
+        Ok(Self { run: self.run.clone(), places })
     }
+}
 
-    fn check_bases(&self, bases: &[u64]) -> Result<(), HeatError> {
-        let passes = |(&base, &extent): (&u64, &u64)| Place::of(base, 0, extent).is_none();
-        match bases.iter().zip(&self.tensor_extent_bytes).position(passes) {
-            Some(tensor) => Err(HeatError::TensorPastTrack { tensor }),
-            None => Ok(()),
-        }
-    }
-
-    /// Records the placing of ranges, unless they stand where `tensor_base` says already. Keep what it returns until
-    /// the work is submitted, so that no other thread's work goes first.
-    pub(super) fn record_placing(&self, work: &mut Recording<'_>) -> MutexGuard<'_, bool> {
-        let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *placed, true) {
-            return placed;
-        }
-        let params = Params { ranges: self.range_count, ..Params::default() };
-        let [tensor, offset, length] = &self.range_columns;
-        let columns =
-            [tensor, offset, length, &self.tensor_base, &self.tensor_bytes, &self.exact_place, &self.whole_place];
-        work.dispatch_linear(Variant::of(Kernel::Place), &params, &columns, &[], self.range_count.div_ceil(256));
-        placed
-    }
-
+impl RunColumns {
     /// No fewer than the accesses of `ops`, and no more than those of the samples around them.
-    pub(super) fn accesses_around(&self, ops: &Range<usize>) -> Range<u32> {
+    pub fn accesses_around(&self, ops: &Range<usize>) -> Range<u32> {
         let last = self.first_access_samples.len() - 1;
         let begin = self.first_access_samples[(ops.start / OPS_PER_SAMPLE).min(last)];
         let end = self.first_access_samples[ops.end.div_ceil(OPS_PER_SAMPLE).min(last)];
@@ -229,20 +194,25 @@ impl HeatData {
     }
 
     /// Cuts `ops` so that a piece has about `most_accesses` at the most, and lies in one chunk of ops and of accesses.
-    pub(super) fn pieces(&self, ops: Range<usize>, most_accesses: u32) -> Vec<Piece<'_>> {
+    pub fn pieces(&self, ops: Range<usize>, most_accesses: u32) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
         let mut begin = ops.start;
         while begin < ops.end {
             let chunk = &self.op_chunks[begin / self.chunking.ops];
             let chunk_end = (chunk.first_op + chunk.op_count) as usize;
-            let cuts = |cut: usize| (begin / OPS_PER_CUT + cut) * OPS_PER_CUT;
-            let mut step = 1;
-            while cuts(2 * step) < ops.end
-                && self.accesses_around(&(begin..cuts(2 * step))).len() <= most_accesses as usize
-            {
-                step *= 2;
+            let last = ops.end.min(chunk_end);
+            let cut = |cut: usize| (cut * OPS_PER_CUT).min(last);
+            // The furthest cut that the limit allows, and the next at the least.
+            let (mut low, mut high) = (begin / OPS_PER_CUT + 1, last.div_ceil(OPS_PER_CUT));
+            while low < high {
+                let middle = (low + high).div_ceil(2);
+                if self.accesses_around(&(begin..cut(middle))).len() <= most_accesses as usize {
+                    low = middle;
+                } else {
+                    high = middle - 1;
+                }
             }
-            let end = cuts(step).min(ops.end).min(chunk_end);
+            let end = cut(low);
             let accesses = self.accesses_around(&(begin..end));
             let touched = |chunk: &&AccessChunk| chunk.begin < accesses.end && accesses.start < chunk.end;
             pieces.extend(self.access_chunks.iter().filter(touched).map(|accesses| Piece {
@@ -257,40 +227,24 @@ impl HeatData {
     }
 
     /// Chunks of accesses that `op` has accesses in.
-    pub(super) fn chunks_of_op(&self, op: &HeavyOp) -> Range<usize> {
+    pub fn chunks_of_op(&self, op: &HeavyOp) -> Range<usize> {
         let accesses = self.chunking.accesses;
         op.access_begin as usize / accesses..(op.access_end as usize).div_ceil(accesses)
     }
 
-    pub(super) fn access_chunk(&self, index: usize) -> &AccessChunk {
+    pub fn access_chunk(&self, index: usize) -> &AccessChunk {
         &self.access_chunks[index]
     }
 }
 
 /// What an upload learns in passing.
 struct Summary {
-    tensor_extent_bytes: Vec<u64>,
     heavy_ops: Vec<HeavyOp>,
     most_accesses_of_op: u32,
     chunk_accesses: usize,
 }
 
 impl Summary {
-    fn of_ranges(columns: &HeatColumns<'_>, chunk_accesses: usize) -> Result<Self, HeatError> {
-        let mut tensor_extent_bytes = columns.tensor_bytes.to_vec();
-        let tensor_count = tensor_extent_bytes.len();
-        for (range, &tensor) in columns.range_tensor.iter().enumerate() {
-            check_index("range_tensor", range, tensor, tensor_count)?;
-            let length = columns.range_length[range];
-            if length > 0 {
-                let end = columns.range_offset[range].checked_add(length).ok_or(HeatError::PastTrack { range })?;
-                let extent = &mut tensor_extent_bytes[tensor as usize];
-                *extent = end.max(*extent);
-            }
-        }
-        Ok(Self { tensor_extent_bytes, heavy_ops: Vec::new(), most_accesses_of_op: 0, chunk_accesses })
-    }
-
     fn note_op(&mut self, op: usize, accesses: Range<usize>) {
         let count = accesses.len() as u32;
         self.most_accesses_of_op = self.most_accesses_of_op.max(count);
@@ -344,7 +298,7 @@ fn upload_firsts(
     Ok(buffer)
 }
 
-fn upload_column<T: bytemuck::Pod>(
+pub(super) fn upload_column<T: bytemuck::Pod>(
     gpu: &Gpu,
     column: &'static str,
     values: &[T],
@@ -378,10 +332,6 @@ fn write_column<T: bytemuck::Pod>(
     }
     gpu.check()?;
     Ok(())
-}
-
-fn place_buffer(gpu: &Gpu, range_count: usize) -> Result<wgpu::Buffer, GpuError> {
-    column_buffer(gpu, "places of ranges", 16 * range_count as u64)
 }
 
 fn column_buffer(gpu: &Gpu, what: &'static str, bytes: u64) -> Result<wgpu::Buffer, GpuError> {

@@ -33,6 +33,8 @@ pub struct Params {
     pub items: u32,
     pub levels: u32,
     pub pieces: u32,
+    pub first_item: u32,
+    pub unused: u32,
 }
 
 /// Uniforms of dispatches lie this far apart: the default limit of dynamic offsets.
@@ -42,7 +44,6 @@ const FOLD: u32 = 32_768;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kernel {
-    Place,
     CountSlices,
     CountOps,
     CountOwned,
@@ -88,14 +89,13 @@ impl Kernel {
         const COLUMNS: &[Use] = &[Read; 5];
         const MARKS: &[Use] = &[Read, Write, Write];
         match self {
-            Self::Place => ("heat_place.wgsl", "place_ranges", &[Read, Read, Read, Read, Read, Write, Write], &[]),
             Self::CountSlices => ("heat_count.wgsl", "walk_slices", COLUMNS, &[Write]),
             Self::CountOps => ("heat_count.wgsl", "walk_ops", COLUMNS, &[Write]),
             Self::CountOwned => ("heat_owned.wgsl", "count_owned", COLUMNS, &[Write]),
             Self::DirectSlices => ("heat_direct.wgsl", "walk_slices", COLUMNS, MARKS),
             Self::DirectOps => ("heat_direct.wgsl", "walk_ops", COLUMNS, MARKS),
-            Self::Spread => ("heat_spread.wgsl", "spread", &[Read], MARKS),
-            Self::SpreadOwned => ("heat_spread_owned.wgsl", "spread_owned", &[Read], MARKS),
+            Self::Spread => ("heat_spread.wgsl", "spread", &[Read; 2], MARKS),
+            Self::SpreadOwned => ("heat_spread_owned.wgsl", "spread_owned", &[Read; 2], MARKS),
             Self::Heavy => ("heat_heavy.wgsl", "mark_heavy", &[Read; 3], MARKS),
             Self::Finish => ("heat_finish.wgsl", "finish", &[], &[Read, Write]),
             Self::Raise => ("heat_raise.wgsl", "raise", COLUMNS, MARKS),
@@ -195,15 +195,7 @@ impl Kernels {
             return pipeline.clone();
         }
         let (file, entry_point, group_1, group_2) = variant.kernel.signature();
-        let module = lock(&self.modules)
-            .entry(file)
-            .or_insert_with(|| {
-                gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                    label: Some(file),
-                    source: wgpu::ShaderSource::Wgsl(shaders::source(file).into()),
-                })
-            })
-            .clone();
+        let module = lock(&self.modules).entry(file).or_insert_with(|| shaders::module(&gpu.device, file)).clone();
         let group_1 = (!group_1.is_empty()).then(|| self.layout(gpu, group_1));
         let group_2 = (!group_2.is_empty()).then(|| self.layout(gpu, group_2));
         let layout = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {

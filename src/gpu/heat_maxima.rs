@@ -19,8 +19,8 @@ impl Plan<'_> {
         let tile_width = self.query.width.min(MAX_TILE_WIDTH);
         let levels = tile_width.ilog2() + 1;
         for rows in self.rows(SCRATCH_WORDS / u64::from(levels * tile_width)) {
-            let most_accesses = self.data.chunking.accesses_per_dispatch / COUNTED_PER_RAISED;
-            let pieces = self.data.pieces(rows.ops.clone(), most_accesses);
+            let most_accesses = self.run.chunking.accesses_per_dispatch / COUNTED_PER_RAISED;
+            let pieces = self.run.pieces(rows.ops.clone(), most_accesses);
             for columns in self.columns(tile_width) {
                 self.record_raising(work, &rows, &columns, &pieces, cells);
             }
@@ -45,7 +45,7 @@ impl Plan<'_> {
         let levels = columns.width.ilog2() + 1;
         let params = Params { levels, ..self.params_of(rows, columns) };
         let words = u64::from(rows.count) * u64::from(levels * columns.width);
-        let few = FEW_ACCESSES.min(self.data.most_accesses_of_op);
+        let few = FEW_ACCESSES.min(self.run.most_accesses_of_op);
         let wide = self.highest_of_access.saturating_mul(u64::from(few)) > u64::from(u32::MAX);
         let low_words = work.scratch(Scratch::LowWords, words);
         let high_words = work.scratch(Scratch::HighWords, if wide { words } else { 1 });
@@ -60,7 +60,7 @@ impl Plan<'_> {
             for piece in pieces {
                 let params = self.params_of_piece(&params, piece);
                 let variant = Variant { wide, high, ..self.variant(Kernel::Raise) };
-                let targets = [self.places(), &low_words, &high_words];
+                let targets = [&self.placed.places, &low_words, &high_words];
                 let groups = (piece.op_end - piece.op_begin).div_ceil(64);
                 work.dispatch_linear(variant, &params, &self.columns_of(piece), &targets, groups);
             }
@@ -71,10 +71,10 @@ impl Plan<'_> {
 
     /// Ops of the window that have a row of their own.
     fn heavy_ops(&self) -> Vec<HeavyOp> {
-        let begin = self.data.heavy_ops.partition_point(|heavy| (heavy.op as usize) < self.ops.start);
-        let end = self.data.heavy_ops.partition_point(|heavy| (heavy.op as usize) < self.ops.end);
+        let begin = self.run.heavy_ops.partition_point(|heavy| (heavy.op as usize) < self.ops.start);
+        let end = self.run.heavy_ops.partition_point(|heavy| (heavy.op as usize) < self.ops.end);
         let counted = |heavy: &&HeavyOp| self.query.phases >> heavy.phase & 1 == 1;
-        self.data.heavy_ops[begin..end].iter().filter(counted).copied().collect()
+        self.run.heavy_ops[begin..end].iter().filter(counted).copied().collect()
     }
 
     fn record_heavy(
@@ -102,12 +102,12 @@ impl Plan<'_> {
         let grid_rows = Rows { first: 0, count, ops: self.ops.clone() };
         let grid_params = self.params_of(&grid_rows, columns);
         let own_params = Params { first_column: 0, stride: columns.width, ..grid_params };
-        let first_chunk = batch.first().map_or(0, |heavy| self.data.chunks_of_op(heavy).start);
-        let end_chunk = batch.last().map_or(0, |heavy| self.data.chunks_of_op(heavy).end);
-        for chunk in (first_chunk..end_chunk).map(|index| self.data.access_chunk(index)) {
+        let first_chunk = batch.first().map_or(0, |heavy| self.run.chunks_of_op(heavy).start);
+        let end_chunk = batch.last().map_or(0, |heavy| self.run.chunks_of_op(heavy).end);
+        for chunk in (first_chunk..end_chunk).map(|index| self.run.access_chunk(index)) {
             let params =
                 Params { access_begin: chunk.begin, access_end: chunk.end, pieces: HEAVY_PIECES, ..own_params };
-            let marks = [self.places(), &edges, &op_sums];
+            let marks = [&self.placed.places, &edges, &op_sums];
             let accesses = [&list, &chunk.range, &chunk.flags];
             work.dispatch(self.variant(Kernel::Heavy), &params, &accesses, &marks, [HEAVY_PIECES, count]);
         }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::kernel_io::heat::{ACCESS_WRITE, Aggregate, Direction, HeatError, HeatQuery, Measure};
 
 use super::heat::Counting;
-use super::heat_data::{HeatData, Piece};
+use super::heat_data::{HeatData, Piece, RunColumns};
 use super::heat_kernels::{Kernel, Params, Recording, Scratch, Variant};
+use super::heat_places::PlacedRanges;
 
 /// Columns that sums are computed of at once.
 const SUM_TILE_WIDTH: u32 = 4096;
@@ -16,15 +17,19 @@ pub(super) const SCRATCH_WORDS: u64 = 1 << 22;
 const MOST_ROWS: u64 = 32_768;
 /// How many counters of ranges cost as much as marking one access by itself.
 const COUNTERS_PER_MARK: u64 = 8;
+/// How many counters are cleared in the time that one is spread in.
+const RANGES_PER_COUNTER: u64 = 16;
 /// Ops of which heat_walk.wgsl takes a block, where rows are that long.
 const LONGEST_BLOCK_OPS: u32 = 1024;
 /// The block of `walk_ops`, and the shortest row that is cut into slices.
 pub const SHORTEST_BLOCK_OPS: u32 = 256;
 /// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
 const OWNERS: u64 = 256;
+/// Rows below which there are too few invocations to spread what was counted row by row, instead of range by range.
+const FEW_ROWS: u32 = 4;
 /// Words of counters that owners may have together: half of a binding.
 const MOST_OWNED_WORDS: u64 = 1 << 24;
-/// Steps that the loops of one invocation may take together: lavapipe ends them all after 65,535, without a word
+/// Steps that the loops of one invocation may take together, each loop's last look at its condition among them: lavapipe ends them all after 65,535, without a word
 /// (LP_MAX_TGSI_LOOP_ITERATIONS in Mesa's lp_limits.h).
 pub(super) const MOST_STEPS: usize = 60_000;
 /// Invocations of a workgroup that owns counters: what a CPU does at once.
@@ -32,7 +37,8 @@ pub const OWNED_LANES: u32 = 8;
 
 /// A query that has something to count.
 pub(super) struct Plan<'a> {
-    pub data: &'a HeatData,
+    pub run: &'a RunColumns,
+    pub placed: &'a PlacedRanges,
     pub query: &'a HeatQuery,
     /// Of the whole grid; tiles and pieces put theirs in.
     pub params: Params,
@@ -61,20 +67,21 @@ pub(super) struct Rows {
 impl<'a> Plan<'a> {
     /// `None` if every cell is 0 without a look at the accesses.
     pub fn new(data: &'a HeatData, query: &'a HeatQuery) -> Result<Option<Self>, HeatError> {
-        let ops = query.ops_of_rows(0..query.height, data.op_count);
-        let phases = query.phases & data.present_phases;
-        if query.width == 0 || ops.is_empty() || phases == 0 || data.range_count == 0 {
+        let run = &*data.run;
+        let ops = query.ops_of_rows(0..query.height, run.op_count);
+        let phases = query.phases & run.present_phases;
+        if query.width == 0 || ops.is_empty() || phases == 0 || run.range_count == 0 {
             return Ok(None);
         }
         let highest_of_access = match query.measure {
             Measure::Accesses => 1,
-            Measure::Bytes => data.longest_range_bytes.min(1 << query.kx),
-            Measure::Logged => data.largest_tensor_bytes.min(1 << query.kx),
+            Measure::Bytes => run.longest_range_bytes.min(1 << query.kx),
+            Measure::Logged => run.largest_tensor_bytes.min(1 << query.kx),
         };
-        let accesses = data.accesses_around(&ops).len() as u32;
+        let accesses = run.accesses_around(&ops).len() as u32;
         let summed = match query.aggregate {
             Aggregate::Sum => accesses,
-            Aggregate::Max => accesses.min(data.most_accesses_of_op),
+            Aggregate::Max => accesses.min(run.most_accesses_of_op),
         };
         if highest_of_access.checked_mul(u64::from(summed)).is_none() {
             return Err(HeatError::SumMightPass64Bits);
@@ -85,32 +92,26 @@ impl<'a> Plan<'a> {
             ky: query.ky.min(31),
             stride: query.width,
             first_op: ops.start as u32,
-            ranges: data.range_count,
+            ranges: run.range_count,
             wanted_flag: if query.direction == Direction::Write { ACCESS_WRITE } else { 0 },
             phases: query.phases,
             ..Params::default()
         };
         Ok(Some(Self {
-            data,
+            run,
+            placed: data.places.of(query.measure),
             query,
             params,
             ops,
             bytes: query.measure != Measure::Accesses,
             directed: query.direction != Direction::Both,
-            all_phases: phases == data.present_phases,
+            all_phases: phases == run.present_phases,
             highest_of_access,
         }))
     }
 
     pub fn variant(&self, kernel: Kernel) -> Variant {
         Variant { bytes: self.bytes, directed: self.directed, ..Variant::of(kernel) }
-    }
-
-    pub fn places(&self) -> &'a wgpu::Buffer {
-        match self.query.measure {
-            Measure::Accesses | Measure::Bytes => &self.data.exact_place,
-            Measure::Logged => &self.data.whole_place,
-        }
     }
 
     /// Tiles of up to `width` columns, as far as the track has bins.
@@ -121,13 +122,19 @@ impl<'a> Plan<'a> {
             .map(move |first| Columns { first, width: width.min(self.query.width - first) })
     }
 
+    /// Ranges, by place, that may overlap `columns`.
+    pub fn placed_in(&self, columns: &Columns) -> Range<u32> {
+        let bytes = self.query.bytes_of_columns(columns.first..columns.first + columns.width);
+        bytes.map_or(0..0, |bytes| self.placed.around(&bytes))
+    }
+
     /// Batches of up to `most` rows, as far as the run has ops.
     pub fn rows(&self, most: u64) -> impl Iterator<Item = Rows> + use<'_> {
         let most = most.clamp(1, MOST_ROWS) as u32;
         let count = (self.ops.len() as u64).div_ceil(1 << self.params.ky) as u32;
         (0..count).step_by(most as usize).map(move |first| {
             let end = (first + most).min(count);
-            Rows { first, count: end - first, ops: self.query.ops_of_rows(first..end, self.data.op_count) }
+            Rows { first, count: end - first, ops: self.query.ops_of_rows(first..end, self.run.op_count) }
         })
     }
 
@@ -152,36 +159,62 @@ impl<'a> Plan<'a> {
         let countable = ranges <= SCRATCH_WORDS;
         let words_per_row = u64::from(tile_width).max(if countable { ranges } else { 0 });
         for rows in self.rows(SCRATCH_WORDS / words_per_row) {
-            let counters = u64::from(rows.count) * ranges;
-            let marks = self.data.accesses_around(&rows.ops).len() as u64;
+            let marks = self.run.accesses_around(&rows.ops).len() as u64;
             let owners = match counting {
-                Counting::Atomic => None,
                 Counting::Owned => self.owners_of_row(&rows),
+                Counting::Atomic => None,
             };
-            let counts = (countable && marks * COUNTERS_PER_MARK >= counters)
-                .then(|| self.record_counting(work, owners, &rows, tile_width));
+            // Counted with the first columns that have anything in them.
+            let mut counts = None;
             for columns in self.columns(tile_width) {
+                let items = self.placed_in(&columns);
+                if items.is_empty() {
+                    continue;
+                }
                 let params = self.params_of(&rows, &columns);
                 let words = u64::from(rows.count) * u64::from(columns.width);
                 let edges = work.scratch(Scratch::Edges, words);
                 work.clear(&edges, words);
-                let marks = [self.places(), &edges, cells];
-                match &counts {
-                    Some(counts) => {
-                        let params = Params { pieces: owners.unwrap_or(1), ..params };
-                        let (kernel, size) = match owners {
-                            None => (Kernel::Spread, [params.ranges.div_ceil(256), rows.count]),
-                            Some(_) => (Kernel::SpreadOwned, [rows.count.div_ceil(OWNED_LANES), 1]),
-                        };
-                        work.dispatch(self.variant(kernel), &params, &[counts], &marks, size);
-                    }
-                    None => {
-                        let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
-                        self.record_walk(work, [Kernel::DirectSlices, Kernel::DirectOps], &params, &pieces, &marks);
-                    }
+                let targets = [&self.placed.places, &edges, cells];
+                let counters = u64::from(rows.count) * (items.len() as u64 + ranges / RANGES_PER_COUNTER);
+                if counts.is_some() || (countable && marks * COUNTERS_PER_MARK >= counters) {
+                    let counts = counts.get_or_insert_with(|| self.record_counting(work, owners, &rows, tile_width));
+                    let owned = counting == Counting::Owned && rows.count >= FEW_ROWS;
+                    let params = Params { pieces: owners.unwrap_or(1), ..params };
+                    self.record_spreading(work, owned, &params, &items, &[counts, &self.placed.order], &targets);
+                } else {
+                    let pieces = self.run.pieces(rows.ops.clone(), self.run.chunking.accesses_per_dispatch);
+                    self.record_walk(work, [Kernel::DirectSlices, Kernel::DirectOps], &params, &pieces, &targets);
                 }
                 work.dispatch(self.variant(Kernel::Finish), &params, &[], &[&edges, cells], [rows.count, 1]);
             }
+        }
+    }
+
+    /// Spreads what was counted of the ranges `items`, by place, over the bins.
+    fn record_spreading(
+        &self,
+        work: &mut Recording<'_>,
+        owned: bool,
+        params: &Params,
+        items: &Range<u32>,
+        counts: &[&wgpu::Buffer],
+        targets: &[&wgpu::Buffer],
+    ) {
+        let (kernel, most) = match owned {
+            false => (Kernel::Spread, u32::MAX),
+            true => (Kernel::SpreadOwned, (MOST_STEPS as u32 / (params.pieces + 2)).max(1)),
+        };
+        let mut first_item = items.start;
+        while first_item < items.end {
+            let count = most.min(items.end - first_item);
+            let params = Params { first_item, items: count, ..*params };
+            let size = match owned {
+                false => [count.div_ceil(256), params.rows],
+                true => [params.rows.div_ceil(OWNED_LANES), 1],
+            };
+            work.dispatch(self.variant(kernel), &params, counts, targets, size);
+            first_item += count;
         }
     }
 
@@ -190,18 +223,18 @@ impl<'a> Plan<'a> {
     fn owners_of_row(&self, rows: &Rows) -> Option<u32> {
         let row_ops = 1_u64 << self.params.ky;
         let ranges = u64::from(self.params.ranges);
-        // One invocation adds up the counters of all owners of its row.
-        let added_up = (MOST_STEPS as u64 / ranges).checked_sub(1).filter(|&owners| owners > 0)?;
         let counters = u64::from(rows.count) * ranges;
-        let enough = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).clamp(1, row_ops).min(added_up);
-        let most = (MOST_OWNED_WORDS / counters).clamp(1, row_ops).min(added_up);
+        // Adding up what they counted should not take longer than to count.
+        let added_up = self.run.accesses_around(&rows.ops).len() as u64 / counters;
+        let enough = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).min(added_up).clamp(1, row_ops);
+        let most = (MOST_OWNED_WORDS / counters).clamp(1, row_ops);
         let fits = |owners: u64| {
             let share = row_ops.div_ceil(owners) as usize;
             rows.ops.clone().step_by(row_ops as usize).all(|row| {
                 let row_end = rows.ops.end.min(row.saturating_add(row_ops as usize));
                 (row..row_end).step_by(share).all(|begin| {
                     let part = begin..row_end.min(begin + share);
-                    part.len() + self.data.accesses_around(&part).len() <= MOST_STEPS
+                    2 * part.len() + self.run.accesses_around(&part).len() <= MOST_STEPS
                 })
             })
         };
@@ -224,13 +257,13 @@ impl<'a> Plan<'a> {
         work.clear(&counts, words);
         let params = Params { pieces: parts, ..self.params_of(rows, &Columns { first: 0, width: tile_width }) };
         if owners.is_none() {
-            let pieces = self.data.pieces(rows.ops.clone(), self.data.chunking.accesses_per_dispatch);
+            let pieces = self.run.pieces(rows.ops.clone(), self.run.chunking.accesses_per_dispatch);
             self.record_walk(work, [Kernel::CountSlices, Kernel::CountOps], &params, &pieces, &[&counts]);
             return counts;
         }
         // No watchdog waits for a CPU, and long pieces keep all owners busy.
         let variant = Variant { phased: !self.all_phases, ..self.variant(Kernel::CountOwned) };
-        for piece in self.data.pieces(rows.ops.clone(), u32::MAX) {
+        for piece in self.run.pieces(rows.ops.clone(), u32::MAX) {
             let params = self.params_of_piece(&params, &piece);
             let groups = (rows.count * parts).div_ceil(OWNED_LANES);
             work.dispatch_linear(variant, &params, &self.columns_of(&piece), &[&counts], groups);
@@ -276,7 +309,7 @@ impl<'a> Plan<'a> {
         'a: 'b,
     {
         let Piece { ops, accesses, .. } = *piece;
-        [&ops.first_access, &ops.pass, &self.data.pass_phase, &accesses.range, &accesses.flags]
+        [&ops.first_access, &ops.pass, &self.run.pass_phase, &accesses.range, &accesses.flags]
     }
 }
 

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::heat::{HeatData, HeatGpuError, HeatPipelines};
 use super::{Gpu, GpuError};
-use crate::kernel_io::heat::{Aggregate, HeatGrid, HeatLevel};
+use crate::kernel_io::heat::{Aggregate, HeatGrid, HeatLevel, HeatQuery};
 
 /// Cells along each side of a tile.
 pub const TILE: u32 = 256;
@@ -16,6 +16,13 @@ pub const MOST_TILES: u32 = 256;
 const MOST_TOGETHER: u64 = 16;
 /// What an access costs more where it is raised to maxima instead of being counted.
 const RAISED_COST: u64 = 8;
+/// And where it is marked by itself.
+const MARK_COST: u64 = 8;
+/// What a range costs that is spread over a row, in counted accesses, and what a cell does.
+const SPREAD_COST: u64 = 3;
+const CELL_COST: u64 = 2;
+/// How many counters are cleared at the cost of an access.
+const COUNTERS_PER_COST: u64 = 8;
 
 /// Where a tile lies: it covers cells `x * TILE..` of bytes and `y * TILE..` of ops of its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -243,10 +250,10 @@ impl HeatTiles {
             return Ok(false);
         };
         let first_row = y.saturating_mul(u64::from(TILE));
-        let cost = |rows: u32| {
-            let query = wanted.level.window(0, first_row.saturating_add(u64::from(begun)), 0, rows);
-            data.cost(&query.ops_of_rows(0..rows, data.op_count), rows, wanted.level.aggregate)
-        };
+        let first_bin = keys.first().map_or(0, |key| key.x.saturating_mul(u64::from(TILE)));
+        let width = TILE * keys.len() as u32;
+        let strip = |rows: u32| wanted.level.window(first_bin, first_row.saturating_add(u64::from(begun)), width, rows);
+        let cost = |rows: u32| data.cost(&strip(rows));
         // The most rows that the budget allows, and one at the least.
         let (mut rows, mut most) = (1, TILE - begun);
         while rows < most {
@@ -258,10 +265,7 @@ impl HeatTiles {
             }
         }
         *budget = budget.saturating_sub(cost(rows).max(1));
-        let first_bin = keys.first().map_or(0, |key| key.x.saturating_mul(u64::from(TILE)));
-        let width = TILE * keys.len() as u32;
-        let query = wanted.level.window(first_bin, first_row.saturating_add(u64::from(begun)), width, rows);
-        pipelines.bin_tiles(gpu, data, &query, &self.texture, &layers, begun)?;
+        pipelines.bin_tiles(gpu, data, &strip(rows), &self.texture, &layers, begun)?;
         for (key, layer) in keys.into_iter().zip(layers) {
             self.tiles.insert(key, Tile { layer, rows: begun + rows, used: self.clock });
         }
@@ -289,16 +293,21 @@ impl HeatTiles {
 }
 
 impl HeatData {
-    /// About how many accesses it costs to bin `rows` rows of `ops`.
-    fn cost(&self, ops: &Range<usize>, rows: u32, aggregate: Aggregate) -> u64 {
+    /// About how many accesses it costs to bin the rows of `query`, of which none lies behind the run's end.
+    fn cost(&self, query: &HeatQuery) -> u64 {
+        let ops = query.ops_of_rows(0..query.height, self.run.op_count);
         if ops.is_empty() {
             return 0;
         }
-        let accesses = self.accesses_around(ops).len() as u64;
-        let spread = (u64::from(rows) * u64::from(self.range_count)).min(8 * accesses);
-        match aggregate {
-            Aggregate::Sum => accesses + spread / 4,
-            Aggregate::Max => RAISED_COST * accesses,
+        let accesses = self.run.accesses_around(&ops).len() as u64;
+        if query.aggregate == Aggregate::Max {
+            return RAISED_COST * accesses;
         }
+        let near =
+            query.bytes_of_columns(0..query.width).map_or(0..0, |bytes| self.places.of(query.measure).around(&bytes));
+        let rows = u64::from(query.height);
+        let spread = rows * (SPREAD_COST * near.len() as u64 + u64::from(self.run.range_count) / COUNTERS_PER_COST);
+        let cells = rows * u64::from(query.width) * CELL_COST;
+        cells + (accesses + spread).min(MARK_COST * accesses)
     }
 }

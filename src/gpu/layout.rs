@@ -68,10 +68,7 @@ impl LayoutGpu {
             layout: &layout,
             entries: &entries,
         });
-        let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("graph_forces.wgsl"),
-            source: wgpu::ShaderSource::Wgsl(shaders::GRAPH_FORCES.into()),
-        });
+        let module = shaders::module(&gpu.device, "graph_forces.wgsl");
         let [insert_and_pull, gather, move_and_clear] = ["insert_and_pull", "gather", "move_and_clear"]
             .map(|kernel| pipeline(&gpu.device, &layout, &module, kernel));
         let groups = [nodes.max(problem.springs.len()), nodes, nodes.max(cells)].map(workgroups);

@@ -14,6 +14,7 @@ pub mod heat_data;
 pub mod heat_draw;
 pub mod heat_kernels;
 mod heat_maxima;
+mod heat_places;
 pub mod heat_plan;
 pub mod heat_tiles;
 pub mod layout;

@@ -1,6 +1,6 @@
 //! A heatmap's input columns, what is asked of them, and the grid that answers.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// Cells that one grid may have: 8 bytes each, they fill one storage binding of 128 MiB.
 pub const MAX_CELLS: u64 = 1 << 24;
@@ -245,6 +245,14 @@ impl HeatQuery {
     /// Cells of the grid; `check` has passed.
     pub fn cell_count(&self) -> usize {
         self.width as usize * self.height as usize
+    }
+
+    /// The bytes that columns `columns` of the grid cover; `None` behind the last that 64 bits can name, or for no columns.
+    pub fn bytes_of_columns(&self, columns: Range<u32>) -> Option<RangeInclusive<u64>> {
+        let byte = |column: u32| (u128::from(self.x0) + u128::from(column)) << self.kx;
+        let first = u64::try_from(byte(columns.start)).ok()?;
+        let last = u64::try_from(byte(columns.end).checked_sub(1)?).unwrap_or(u64::MAX);
+        (first <= last).then_some(first..=last)
     }
 
     /// The ops of a run of `op_count` that rows `rows` of the grid cover; none for rows behind the run's end.

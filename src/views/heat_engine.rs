@@ -99,11 +99,32 @@ pub struct OnGpu {
     pub fonts: Fonts,
 }
 
-/// The shown run's columns on the GPU, placed for one track at a time.
+/// The shown run's columns on the GPU, as the sources see them that were looked at last, the newest first.
 struct Columns {
     document: Arc<Document>,
-    data: HeatData,
-    placed: Option<Source>,
+    data: Vec<(Source, HeatData)>,
+}
+
+impl Columns {
+    /// Both tracks in two orders.
+    const MOST: usize = 4;
+
+    /// The columns placed as `source` has them: uploaded once, straight from the mapped file where it is one.
+    fn of(&mut self, gpu: &Gpu, source: Source) -> Result<&HeatData, String> {
+        if let Some(at) = self.data.iter().position(|(known, _)| *known == source) {
+            self.data[..=at].rotate_right(1);
+        } else {
+            let layout = self.document.layout(source.track, source.order);
+            let columns = self.document.trace.heat_columns(layout, &self.document.heat_tables);
+            let placed = match self.data.first() {
+                Some((_, data)) => data.placed(gpu, &columns),
+                None => HeatData::upload(gpu, &columns),
+            };
+            self.data.truncate(Self::MOST - 1);
+            self.data.insert(0, (source, placed.map_err(|e| e.to_string())?));
+        }
+        Ok(&self.data[0].1)
+    }
 }
 
 #[derive(Default)]
@@ -177,7 +198,7 @@ impl HeatEngine {
         !self.seen.is_empty() || self.background.as_ref().is_some_and(Background::is_busy)
     }
 
-    /// Puts the run's columns on the GPU, straight from the mapped file where it is one, and gives the frame its budget.
+    /// Has kernels and tiles ready, and gives the frame its budget.
     pub fn begin_frame(&mut self, document: &Arc<Document>, gpu: &Gpu) -> Result<(), String> {
         if self.on_gpu.is_none() {
             let tiles = HeatTiles::new(gpu).map_err(|e| e.to_string())?;
@@ -190,10 +211,7 @@ impl HeatEngine {
         }
         let mut budget_ms = TILE_MS_PER_FRAME;
         if self.columns.is_none() {
-            let layout = document.layout(Track::Disk, Order::File);
-            let columns = document.trace.heat_columns(layout, &document.heat_tables);
-            let data = HeatData::upload(gpu, &columns).map_err(|e| e.to_string())?;
-            self.columns = Some(Columns { document: document.clone(), data, placed: None });
+            self.columns = Some(Columns { document: document.clone(), data: Vec::new() });
             budget_ms = FIRST_FRAME_MS;
         }
         let ns = self.ns_per_access.unwrap_or(GUESSED_NS);
@@ -224,20 +242,16 @@ impl HeatEngine {
         if self.budget == 0 || on_gpu.tiles.has(wanted) {
             return Ok(false);
         }
-        if columns.placed != Some(source) {
-            let layout = columns.document.layout(source.track, source.order);
-            columns.data.set_bases(gpu, &layout.bases).map_err(|e| e.to_string())?;
-            columns.placed = Some(source);
-        }
+        let data = columns.of(gpu, source)?;
         let (tiles, pipelines) = (&mut on_gpu.tiles, &on_gpu.pipelines);
         if self.ns_per_access.is_none() {
             // A little to have the kernels compiled, and then enough to measure.
             let mut little = 1;
-            tiles.make(gpu, pipelines, &columns.data, wanted, &mut little).map_err(|e| e.to_string())?;
+            tiles.make(gpu, pipelines, data, wanted, &mut little).map_err(|e| e.to_string())?;
             gpu.wait().map_err(|e| e.to_string())?;
             let started = Instant::now();
             let mut trial = TRIAL;
-            tiles.make(gpu, pipelines, &columns.data, wanted, &mut trial).map_err(|e| e.to_string())?;
+            tiles.make(gpu, pipelines, data, wanted, &mut trial).map_err(|e| e.to_string())?;
             gpu.wait().map_err(|e| e.to_string())?;
             // Small runs are made too soon to tell, and need no budget.
             if trial == 0 {
@@ -245,7 +259,7 @@ impl HeatEngine {
                 self.ns_per_access = Some(ns.clamp(0.05, 100.0));
             }
         }
-        tiles.make(gpu, pipelines, &columns.data, wanted, &mut self.budget).map_err(|e| e.to_string())?;
+        tiles.make(gpu, pipelines, data, wanted, &mut self.budget).map_err(|e| e.to_string())?;
         Ok(true)
     }
 

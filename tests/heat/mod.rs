@@ -110,7 +110,21 @@ fn no_invocation_has_more_to_do_than_software_adapters_allow() {
         tensor_bytes: vec![30],
     };
     let scattered = Run::random(9, 3000, 2500, 30);
-    for (run, kx, ky) in [(&crowded, 3, 0), (&scattered, 24, 10), (&scattered, 24, 9)] {
+    // More ranges than one invocation may look at.
+    let ranges = 70_000;
+    let many = Run {
+        access_range: (0..3 * ranges).map(|access| access * 7 % ranges).collect(),
+        access_flags: vec![0; 3 * ranges as usize],
+        op_first_access: (0..64).map(|op| op * 3 * ranges / 64).collect(),
+        op_pass: vec![0; 64],
+        pass_phase: vec![0],
+        range_tensor: vec![0; ranges as usize],
+        range_offset: (0..u64::from(ranges)).map(|range| 100 * range).collect(),
+        range_length: vec![150; ranges as usize],
+        tensor_base: vec![0],
+        tensor_bytes: vec![u64::from(100 * ranges + 50)],
+    };
+    for (run, kx, ky) in [(&crowded, 3, 0), (&scattered, 24, 10), (&scattered, 24, 9), (&many, 15, 3), (&many, 15, 4)] {
         let data = HeatData::upload(&engine().gpu, &run.columns()).expect("upload");
         let x0 = run.tensor_base.iter().copied().min().expect("tensors") >> kx;
         for (measure, phases) in [(Measure::Accesses, u32::MAX), (Measure::Bytes, u32::MAX), (Measure::Accesses, 0b1)] {
@@ -151,18 +165,23 @@ fn reordering_x_moves_tensors_and_nothing_else() {
     for _ in 0..4 {
         run.tensor_base.rotate_left(1);
         run.tensor_base[0] = random.below(1 << 26);
-        data.set_bases(&engine().gpu, &run.tensor_base).expect("good bases");
+        data = data.placed(&engine().gpu, &run.columns()).expect("good bases");
         for _ in 0..4 {
             let query = run.query(&mut random, 24);
             assert_eq!(on_gpu(&data, &query), cpu::bin(&run.columns(), &query).expect("good columns"), "{query:?}");
         }
     }
-    let error = data.set_bases(&engine().gpu, &run.tensor_base[1..]).expect_err("one base is missing");
+    let fewer = Run { tensor_base: run.tensor_base[1..].to_vec(), ..run.clone() };
+    let error = data.placed(&engine().gpu, &fewer.columns()).err().expect("one base is missing");
+    assert!(matches!(error, HeatGpuError::Refused(HeatError::Length { .. })), "{error}");
+    let other = Run::random(9, 200, 70, 24);
+    let error = data.placed(&engine().gpu, &other.columns()).err().expect("another run");
     assert!(matches!(error, HeatGpuError::Refused(HeatError::Length { .. })), "{error}");
     run.tensor_bytes[0] = 8;
-    let data = HeatData::upload(&engine().gpu, &run.columns());
-    let error = data.and_then(|mut data| data.set_bases(&engine().gpu, &vec![u64::MAX - 3; run.tensor_base.len()]));
-    assert!(matches!(error, Err(HeatGpuError::Refused(HeatError::TensorPastTrack { .. }))));
+    run.tensor_base.fill(u64::MAX - 3);
+    let error = data.placed(&engine().gpu, &run.columns()).err().expect("past the last byte");
+    let past = |error| matches!(error, HeatError::TensorPastTrack { .. } | HeatError::PastTrack { .. });
+    assert!(matches!(&error, HeatGpuError::Refused(error) if past(error.clone())), "{error}");
 }
 
 #[test]
@@ -278,7 +297,8 @@ macro_rules! rust_layout {
 fn structures_lie_in_rust_as_they_do_in_wgsl() {
     let params = rust_layout!(
         Params: x0, x_last, kx, ky, width, rows, first_column, first_row, stride, first_op, op_begin, op_end,
-        block_ops, op_base, access_begin, access_end, ranges, wanted_flag, phases, items, levels, pieces
+        block_ops, op_base, access_begin, access_end, ranges, wanted_flag, phases, items, levels, pieces,
+        first_item, unused
     );
     for (name, _) in shaders::ALL.iter().filter(|(name, _)| name.starts_with("heat_") && *name != "heat_draw.wgsl") {
         assert_eq!(wgsl_layout(&parsed(name), "Params"), params, "{name}");
