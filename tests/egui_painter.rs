@@ -5,7 +5,8 @@ use std::mem::offset_of;
 use egui::epaint::{ClippedPrimitive, ImageDelta, Mesh, Primitive, Vertex, textures::TexturesDelta};
 use egui::{Color32, ColorImage, Pos2, Rect, TextureId, TextureOptions, pos2, vec2};
 use tensorscope::gpu::Gpu;
-use tensorscope::gpu::egui_mesh::{MeshList, Shade};
+use tensorscope::gpu::egui_damage::Damage;
+use tensorscope::gpu::egui_mesh::{MeshList, PixelRect, Shade};
 use tensorscope::gpu::egui_painter::{EguiPainter, UserTexture, View};
 use tensorscope::gpu::shaders;
 
@@ -30,7 +31,7 @@ impl Canvas {
 
     fn list(&self, primitives: &[ClippedPrimitive]) -> MeshList {
         let mut list = MeshList::default();
-        list.rebuild(primitives, [SIDE_PX; 2], 1.0, |id| self.painter.is_opaque(id));
+        list.rebuild(Color32::BLACK, primitives, [SIDE_PX; 2], 1.0, |id| self.painter.is_opaque(id));
         list
     }
 
@@ -96,7 +97,7 @@ fn paint(encoder: &mut wgpu::CommandEncoder, painter: &EguiPainter, target: &wgp
         })],
         ..Default::default()
     });
-    painter.paint(&mut pass, target.format(), list);
+    painter.paint(&mut pass, target.format(), list, None);
 }
 
 fn texture(
@@ -191,8 +192,8 @@ fn pipelines_of_every_shade_and_format_validate_without_a_driver() {
         clipped(everywhere(), image(id, everywhere(), Color32::from_white_alpha(9))),
     ];
     let mut list = MeshList::default();
-    list.rebuild(&primitives, [SIDE_PX; 2], 1.0, |id| painter.is_opaque(id));
-    let shades: Vec<_> = list.draws.iter().map(|draw| draw.shade).collect();
+    list.rebuild(Color32::BLACK, &primitives, [SIDE_PX; 2], 1.0, |id| painter.is_opaque(id));
+    let shades: Vec<_> = list.draws.iter().skip(1).map(|draw| draw.shade).collect();
     assert_eq!(shades, [Shade::PlainOpaque, Shade::Plain, Shade::TexturedOpaque, Shade::Textured]);
     for format in FORMATS {
         painter.upload(&device, &queue, format, &list).unwrap();
@@ -245,9 +246,10 @@ fn scissors_cut_and_empty_ones_draw_nothing() {
     let outside = Rect::from_min_max(pos2(70.0, 0.0), pos2(90.0, 64.0));
     let not_a_number = Rect::from_min_max(pos2(f32::NAN, 0.0), pos2(f32::NAN, 64.0));
     for empty in [flat, outside, Rect::NOTHING, not_a_number] {
-        assert!(canvas.list(&[clipped(empty, white())]).draws.is_empty(), "{empty:?}");
+        assert_eq!(canvas.list(&[clipped(empty, white())]).draws.len(), 1, "more than the ground for {empty:?}");
     }
-    assert_eq!(canvas.list(&[clipped(Rect::EVERYTHING, white())]).draws[0].scissor_px, [0, 0, SIDE_PX, SIDE_PX]);
+    let all = PixelRect { min: [0, 0], max: [SIDE_PX; 2] };
+    assert_eq!(canvas.list(&[clipped(Rect::EVERYTHING, white())]).draws[1].scissor_px, all);
 }
 
 #[test]
@@ -256,12 +258,12 @@ fn neighbours_of_one_texture_and_scissor_are_one_draw() {
     let small = |x: f32| fill(Rect::from_min_size(pos2(x, 0.0), vec2(4.0, 4.0)), Color32::WHITE);
     let half = Rect::from_min_size(Pos2::ZERO, vec2(32.0, 64.0));
     let joined = canvas.list(&[clipped(everywhere(), small(0.0)), clipped(everywhere(), small(8.0))]);
-    assert_eq!((joined.draws.len(), joined.draws[0].index_count), (1, 12));
+    assert_eq!((joined.draws.len(), joined.draws[1].index_count), (2, 12));
     let parted = canvas.list(&[clipped(everywhere(), small(0.0)), clipped(half, small(8.0))]);
-    assert_eq!(parted.draws.len(), 2);
+    assert_eq!(parted.draws.len(), 3);
     let textured = image(TextureId::User(3), everywhere(), Color32::WHITE);
     let parted = canvas.list(&[clipped(everywhere(), small(0.0)), clipped(everywhere(), textured)]);
-    assert_eq!(parted.draws.len(), 2);
+    assert_eq!(parted.draws.len(), 3);
 }
 
 #[test]
@@ -375,7 +377,7 @@ fn the_cheap_shades_paint_what_the_general_one_paints() {
     output.textures_delta.clear();
     let primitives = context.tessellate(output.shapes, 1.0);
     let mut chosen = MeshList::default();
-    chosen.rebuild(&primitives, size_px, 1.0, |_| false);
+    chosen.rebuild(Color32::BLACK, &primitives, size_px, 1.0, |_| false);
     let mut general = chosen.clone();
     general.draws.iter_mut().for_each(|draw| draw.shade = Shade::Textured);
     for shade in [Shade::PlainOpaque, Shade::Plain, Shade::Textured] {
@@ -387,4 +389,40 @@ fn the_cheap_shades_paint_what_the_general_one_paints() {
     let worst = chosen.bytes.iter().zip(&general.bytes).map(|(a, b)| a.abs_diff(*b)).max();
     assert!(worst <= Some(1), "channels differ by up to {worst:?}");
     assert!(chosen.painted() > 100_000);
+}
+
+fn square(x: f32, y: f32) -> Rect {
+    Rect::from_min_size(pos2(x, y), egui::vec2(8.0, 8.0))
+}
+
+#[test]
+fn only_what_differs_between_two_pictures_is_damaged() {
+    let mut canvas = Canvas::new();
+    let device = canvas.gpu.device.clone();
+    let usage = wgpu::TextureUsages::TEXTURE_BINDING;
+    let shown = texture(&device, [4, 4], wgpu::TextureFormat::Rgba8Unorm, usage);
+    let id = canvas.painter.register(&device, &shown.create_view(&Default::default()), UserTexture::default());
+    let part = |x: u32, y: u32| PixelRect { min: [x, y], max: [x + 8, y + 8] };
+    let at = |x: f32, y: f32| clipped(square(x, y), fill(square(x, y), Color32::RED));
+    let still = clipped(square(40.0, 40.0), image(id, square(40.0, 40.0), Color32::WHITE));
+    let before = canvas.list(&[at(0.0, 0.0), still.clone(), at(0.0, 20.0)]);
+    let same = canvas.list(&[at(0.0, 0.0), still.clone(), at(0.0, 20.0)]);
+    assert_eq!(Damage::between(&before, &same, |_| false), Damage::Nothing);
+    assert_eq!(Damage::between(&before, &same, |texture| texture == id), Damage::Parts(vec![part(40, 40)]));
+    // Moved, gone, and painted in another order.
+    let moved = canvas.list(&[at(20.0, 0.0), still.clone(), at(0.0, 20.0)]);
+    assert_eq!(Damage::between(&before, &moved, |_| false), Damage::Parts(vec![part(0, 0), part(20, 0)]));
+    let fewer = canvas.list(&[at(0.0, 0.0), still.clone()]);
+    assert_eq!(Damage::between(&before, &fewer, |_| false), Damage::Parts(vec![part(0, 20)]));
+    let turned = canvas.list(&[still.clone(), at(0.0, 0.0), at(0.0, 20.0)]);
+    assert!(matches!(Damage::between(&before, &turned, |_| false), Damage::Parts(parts) if parts.len() == 1));
+    // What overlaps is one part, and most of a picture is all of it.
+    let near = canvas.list(&[at(4.0, 0.0), still, at(0.0, 20.0)]);
+    let joined = PixelRect { min: [0, 0], max: [12, 8] };
+    assert_eq!(Damage::between(&before, &near, |_| false), Damage::Parts(vec![joined]));
+    let filled = canvas.list(&[clipped(everywhere(), fill(everywhere(), Color32::RED))]);
+    assert_eq!(Damage::between(&before, &filled, |_| false), Damage::Everything);
+    let mut larger = MeshList::default();
+    larger.rebuild(Color32::BLACK, &[], [SIDE_PX + 1, SIDE_PX], 1.0, |_| false);
+    assert_eq!(Damage::between(&before, &larger, |_| false), Damage::Everything);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use egui::{Color32, Event, Modifiers, PointerButton, Pos2, Rect, TextureId, pos2, vec2};
 use tensorscope::app::headless::Headless;
-use tensorscope::app::{Frame, FrameTime, Scene, Target, input};
+use tensorscope::app::{Acquired, Frame, FrameTime, Scene, Target, input};
 use tensorscope::gpu::FrameGpu;
 use tensorscope::gpu::egui_painter::UserTexture;
 use tensorscope::gpu::{Gpu, GpuError};
@@ -289,8 +289,10 @@ impl Scene for Pane {
         let background = std::mem::take(&mut self.background);
         if std::mem::take(&mut self.redraw) || background {
             let view = texture.create_view(&Default::default());
-            let encoder = if background { gpu.background_encoder() } else { gpu.encoder() };
-            encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            if !background {
+                gpu.repainted(*id);
+            }
+            gpu.encoder().begin_render_pass(&wgpu::RenderPassDescriptor {
                 color_attachments: &[Some(wgpu::RenderPassColorAttachment {
                     view: &view,
                     depth_slice: None,
@@ -375,8 +377,9 @@ impl Target for Shy {
         self.texture.format()
     }
 
-    fn acquire(&mut self, _gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError> {
-        Ok(self.ready.then(|| self.texture.create_view(&Default::default())))
+    fn acquire(&mut self, _gpu: &Gpu) -> Result<Option<Acquired>, GpuError> {
+        let view = self.texture.create_view(&Default::default());
+        Ok(self.ready.then_some(Acquired { view, holds_last: false }))
     }
 
     fn present(&mut self, _gpu: &Gpu) {
@@ -419,6 +422,96 @@ fn a_picture_that_found_no_target_is_painted_when_there_is_one() {
     assert_eq!(run(&mut frame, &mut target), (true, false));
     assert_eq!(run(&mut frame, &mut target), (false, false));
     assert_eq!(target.presented, presented + 1);
+}
+
+/// Shapes, text and a texture that differ from frame to frame, here and there.
+#[derive(Default)]
+struct Restless {
+    frame: u32,
+    pane: Option<(wgpu::Texture, TextureId)>,
+}
+
+impl Restless {
+    /// Something between 0 and `below` that stays for `frames` frames.
+    fn pick(&self, what: u32, frames: u32, below: u32) -> f32 {
+        ((self.frame / frames * 31 + what * 17).wrapping_mul(2_654_435_761) >> 16) as f32 % below as f32
+    }
+}
+
+impl Scene for Restless {
+    fn update(&mut self, _context: &egui::Context, _time: FrameTime) {
+        self.frame += 1;
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, gpu: &mut FrameGpu<'_>) {
+        let (_, id) = self.pane.get_or_insert_with(|| {
+            let texture = gpu.gpu.device.create_texture(&wgpu::TextureDescriptor {
+                label: None,
+                size: wgpu::Extent3d { width: 8, height: 8, depth_or_array_layers: 1 },
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format: wgpu::TextureFormat::Rgba8Unorm,
+                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
+                view_formats: &[],
+            });
+            let id = gpu.register(&texture.create_view(&Default::default()), UserTexture::default());
+            (texture, id)
+        });
+        let id = *id;
+        egui::Panel::top("bar").show(ui, |ui| ui.label(format!("{} things", self.pick(0, 3, 9))));
+        egui::CentralPanel::default().show(ui, |ui| {
+            let painter = ui.painter();
+            for what in 1..9 {
+                let at = pos2(self.pick(what, 1 + what, 150), 20.0 + self.pick(what + 40, 2 + what, 80));
+                let rect = Rect::from_min_size(at, vec2(5.0 + self.pick(what, 4, 60), 9.0));
+                let color = Color32::from_rgba_unmultiplied(90 * (what % 3) as u8, 200, (30 * what) as u8, 160);
+                match what % 4 {
+                    0 => painter.rect_filled(rect, 3.0, color),
+                    1 => painter.with_clip_rect(rect).circle_filled(rect.center(), 20.0, color),
+                    2 => {
+                        let uv = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+                        painter.image(id, rect, uv, Color32::WHITE)
+                    }
+                    _ => {
+                        let font = egui::FontId::proportional(12.0);
+                        painter.text(at, egui::Align2::LEFT_TOP, format!("{at:?}"), font, color);
+                        continue;
+                    }
+                };
+            }
+        });
+        if self.frame % 7 > 3 {
+            egui::Window::new("over it").fixed_pos(pos2(30.0, 30.0)).show(ui.ctx(), |ui| ui.label("all"));
+        }
+    }
+
+    fn draw(&mut self, gpu: &mut FrameGpu<'_>) {
+        let Some((texture, id)) = self.pane.as_ref().filter(|_| self.frame % 5 == 1) else { return };
+        let color = wgpu::Color { r: f64::from(self.frame) / 60.0, g: 0.5, b: 0.0, a: 1.0 };
+        gpu.repainted(*id);
+        gpu.encoder().begin_render_pass(&wgpu::RenderPassDescriptor {
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &texture.create_view(&Default::default()),
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(color), store: wgpu::StoreOp::Store },
+            })],
+            ..Default::default()
+        });
+    }
+}
+
+#[test]
+fn painting_what_has_changed_gives_the_picture_that_painting_all_of_it_gives() {
+    let (mut keeping, mut anew) = (Stage::new([192, 128], 1.25), Stage::new([192, 128], 1.25));
+    let (mut scene, mut same) = (Restless::default(), Restless::default());
+    for frame in 0..60 {
+        keeping.step(&mut scene, Vec::new());
+        anew.headless.invalidate();
+        anew.step(&mut same, Vec::new());
+        assert!(keeping.picture() == anew.picture(), "frame {frame}");
+    }
 }
 
 #[derive(Debug)]

@@ -26,7 +26,18 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
 const ONLY_IN: [(&str, &[&str]); 4] = [
     ("wgpu", &["gpu/", "app/"]),
     // Of gpu/, what paints egui's meshes and what shows textures through it.
-    ("egui", &["views/", "app/", "gpu/egui_painter.rs", "gpu/egui_mesh.rs", "gpu/canvas.rs", "gpu/frame_gpu.rs"]),
+    (
+        "egui",
+        &[
+            "views/",
+            "app/",
+            "gpu/egui_painter.rs",
+            "gpu/egui_damage.rs",
+            "gpu/egui_mesh.rs",
+            "gpu/canvas.rs",
+            "gpu/frame_gpu.rs",
+        ],
+    ),
     ("egui_winit", &["app/"]),
     ("winit", &["app/window.rs"]),
 ];

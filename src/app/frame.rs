@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egui::{ViewportCommand, ViewportId};
+use egui::epaint::ImageDelta;
+use egui::{TextureId, ViewportCommand, ViewportId};
 
+use crate::gpu::egui_damage::Damage;
 use crate::gpu::egui_mesh::MeshList;
 use crate::gpu::egui_painter::EguiPainter;
 use crate::gpu::frame_gpu::{self, FrameGpu};
@@ -84,10 +86,17 @@ pub trait Target {
     fn format(&self) -> wgpu::TextureFormat;
 
     /// The texture to paint this frame on; None when there is none now and the frame is to be tried again later.
-    fn acquire(&mut self, gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError>;
+    fn acquire(&mut self, gpu: &Gpu) -> Result<Option<Acquired>, GpuError>;
 
     /// Shows what was painted on the acquired texture, after its submission.
     fn present(&mut self, gpu: &Gpu);
+}
+
+/// What a target gives to be painted on.
+pub struct Acquired {
+    pub view: wgpu::TextureView,
+    /// The picture that was presented last is still on it.
+    pub holds_last: bool,
 }
 
 /// Asks for a frame, from any thread.
@@ -179,23 +188,31 @@ impl Frame {
         scene.update(&self.context, FrameTime { now_s, delta, last: self.last_cost });
 
         let mut encoder = None;
-        let mut changed = self.stale;
-        let mut freed = Vec::new();
-        let mut frame_gpu = FrameGpu::new(gpu, &mut self.painter, &mut encoder, &mut changed, &mut freed);
+        let (mut repainted, mut freed) = (Vec::new(), Vec::new());
+        let mut frame_gpu = FrameGpu::new(gpu, &mut self.painter, &mut encoder, &mut repainted, &mut freed);
         let mut output = self.context.run_ui(input, |ui| scene.ui(ui, &mut frame_gpu));
         scene.draw(&mut frame_gpu);
         let laid_out = Instant::now();
 
-        changed |= !output.textures_delta.set.is_empty();
+        // Glyphs are added to egui's own texture where nothing was, until all of it is another one.
+        let adds = |deltas: &[ImageDelta]| deltas.iter().all(|delta| delta.pos.is_some());
+        let set = output.textures_delta.set.iter();
+        let replaced = set.filter(|(id, deltas)| **id != TextureId::default() || !adds(deltas));
+        repainted.extend(replaced.map(|(id, _)| *id));
         let textures = self.painter.set_textures(&gpu.device, &gpu.queue, &mut output.textures_delta);
         let shapes = std::mem::take(&mut output.shapes);
         let primitives = self.context.tessellate(shapes, output.pixels_per_point);
         let painter = &self.painter;
-        self.next.rebuild(&primitives, target.size_px(), output.pixels_per_point, |id| painter.is_opaque(id));
-        changed |= self.next != self.shown;
+        let ground = self.context.global_style().visuals.panel_fill;
+        self.next.rebuild(ground, &primitives, target.size_px(), output.pixels_per_point, |id| painter.is_opaque(id));
+        let damage = match self.stale {
+            true => Damage::Everything,
+            false => Damage::between(&self.shown, &self.next, |id| repainted.contains(&id)),
+        };
+        let changed = damage != Damage::Nothing;
         let tessellated = Instant::now();
 
-        let outcome = if changed { self.paint(gpu, &mut encoder, target) } else { Ok(false) };
+        let outcome = if changed { self.paint(gpu, &mut encoder, target, damage) } else { Ok(false) };
         // What the views recorded counts for them as done, so it is submitted even where nothing was painted.
         gpu.queue.submit(encoder.map(wgpu::CommandEncoder::finish));
         self.painter.free_textures(&mut output.textures_delta);
@@ -228,33 +245,39 @@ impl Frame {
         Ok(FrameReport { repaint_after, painted, postponed, cost, platform_output: output.platform_output, commands })
     }
 
-    /// Records egui's pass behind what the views recorded, submits and presents it. False: the target has no texture.
+    /// Records egui's pass over what is damaged behind what the views recorded, submits and presents it. False: the
+    /// target has no texture.
     fn paint(
         &mut self,
         gpu: &Gpu,
         encoder: &mut Option<wgpu::CommandEncoder>,
         target: &mut dyn Target,
+        damage: Damage,
     ) -> Result<bool, GpuError> {
         let format = target.format();
         self.painter.upload(&gpu.device, &gpu.queue, format, &self.next)?;
-        let Some(view) = target.acquire(gpu)? else { return Ok(false) };
+        let Some(Acquired { view, holds_last }) = target.acquire(gpu)? else { return Ok(false) };
+        let (parts, load) = match damage {
+            Damage::Parts(parts) if holds_last => (parts.into_iter().map(Some).collect(), wgpu::LoadOp::Load),
+            _ => {
+                let [r, g, b, a] = self.next.ground.to_array().map(|byte| f64::from(byte) / 255.0);
+                (vec![None], wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a }))
+            }
+        };
         let mut encoder = encoder.take().unwrap_or_else(|| frame_gpu::frame_encoder(gpu));
-        let fill = self.context.global_style().visuals.panel_fill;
-        let [r, g, b, _] = fill.to_array().map(|byte| f64::from(byte) / 255.0);
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             label: Some("egui"),
             color_attachments: &[Some(wgpu::RenderPassColorAttachment {
                 view: &view,
                 depth_slice: None,
                 resolve_target: None,
-                ops: wgpu::Operations {
-                    load: wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 }),
-                    store: wgpu::StoreOp::Store,
-                },
+                ops: wgpu::Operations { load, store: wgpu::StoreOp::Store },
             })],
             ..Default::default()
         });
-        self.painter.paint(&mut pass, format, &self.next);
+        for part in &parts {
+            self.painter.paint(&mut pass, format, &self.next, part.as_ref());
+        }
         drop(pass);
         gpu.queue.submit([encoder.finish()]);
         target.present(gpu);

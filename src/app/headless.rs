@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use egui::{Event, Rect, Vec2, ViewportId};
 
-use super::frame::{Frame, FrameReport, Scene, Target};
+use super::frame::{Acquired, Frame, FrameReport, Scene, Target};
 use crate::gpu::{Gpu, GpuError};
 
 /// Time between the frames of [`Headless::settle`].
@@ -146,6 +146,11 @@ impl Headless {
         Ok((max_frames, false))
     }
 
+    /// Has the next step paint all of its picture, even what is the same.
+    pub fn invalidate(&mut self) {
+        self.frame.invalidate();
+    }
+
     /// How long the last step took from its input to the GPU having finished, in ms.
     pub fn frame_ms(&self) -> f32 {
         self.frame_ms
@@ -222,8 +227,9 @@ impl Target for Offscreen {
         self.texture.format()
     }
 
-    fn acquire(&mut self, _gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError> {
-        Ok(Some(self.texture.create_view(&wgpu::TextureViewDescriptor::default())))
+    fn acquire(&mut self, _gpu: &Gpu) -> Result<Option<Acquired>, GpuError> {
+        let view = self.texture.create_view(&wgpu::TextureViewDescriptor::default());
+        Ok(Some(Acquired { view, holds_last: true }))
     }
 
     fn present(&mut self, _gpu: &Gpu) {}

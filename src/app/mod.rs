@@ -12,4 +12,4 @@ pub mod surface;
 pub mod window;
 pub mod workspace;
 
-pub use frame::{Frame, FrameReport, FrameTime, Scene, Target, Waker};
+pub use frame::{Acquired, Frame, FrameReport, FrameTime, Scene, Target, Waker};

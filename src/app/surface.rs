@@ -1,6 +1,7 @@
-//! A window's surface as a target: chosen formats, and what to do when the window system takes the surface away.
+//! A window's surface as a target: chosen formats, the last picture kept beside it, and what to do when the window system
+//! takes the surface away.
 
-use super::frame::Target;
+use super::frame::{Acquired, Target};
 use crate::gpu::{Gpu, GpuError};
 
 /// Formats that egui's gamma-space colours are right on, best first.
@@ -21,6 +22,9 @@ pub trait SurfaceHost {
 /// A configured surface and the texture of the frame under way.
 pub struct SurfaceTarget {
     acquired: Option<wgpu::SurfaceTexture>,
+    /// What frames paint on, so that the next need not paint all of it: surfaces do not keep theirs. Copied before it is
+    /// presented, where the surface allows that.
+    picture: Option<wgpu::Texture>,
     surface: wgpu::Surface<'static>,
     config: wgpu::SurfaceConfiguration,
     outdated: bool,
@@ -50,7 +54,7 @@ impl SurfaceTarget {
         };
         let opaque = wgpu::CompositeAlphaMode::Opaque;
         let config = wgpu::SurfaceConfiguration {
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | (wgpu::TextureUsages::COPY_DST & able.usages),
             format,
             color_space: wgpu::SurfaceColorSpace::Auto,
             width: 1,
@@ -60,7 +64,7 @@ impl SurfaceTarget {
             alpha_mode: if able.alpha_modes.contains(&opaque) { opaque } else { wgpu::CompositeAlphaMode::Auto },
             view_formats: Vec::new(),
         };
-        let mut target = Self { acquired: None, surface, config, outdated: true, host };
+        let mut target = Self { acquired: None, picture: None, surface, config, outdated: true, host };
         target.resize(gpu, size_px);
         Ok(target)
     }
@@ -79,6 +83,32 @@ impl SurfaceTarget {
         self.surface.configure(&gpu.device, &self.config);
         self.outdated = false;
     }
+
+    /// Takes what is to be presented, and gives what to paint on for it.
+    fn accept(&mut self, gpu: &Gpu, texture: wgpu::SurfaceTexture) -> Acquired {
+        let surface = &self.acquired.insert(texture).texture;
+        let view = |texture: &wgpu::Texture| texture.create_view(&wgpu::TextureViewDescriptor::default());
+        if !surface.usage().contains(wgpu::TextureUsages::COPY_DST) {
+            return Acquired { view: view(surface), holds_last: false };
+        }
+        let fits = |picture: &&wgpu::Texture| picture.size() == surface.size() && picture.format() == surface.format();
+        if let Some(picture) = self.picture.as_ref().filter(fits) {
+            return Acquired { view: view(picture), holds_last: true };
+        }
+        let picture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("picture"),
+            size: surface.size(),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: surface.format(),
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let view = view(&picture);
+        self.picture = Some(picture);
+        Acquired { view, holds_last: false }
+    }
 }
 
 impl Target for SurfaceTarget {
@@ -90,7 +120,7 @@ impl Target for SurfaceTarget {
         self.config.format
     }
 
-    fn acquire(&mut self, gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError> {
+    fn acquire(&mut self, gpu: &Gpu) -> Result<Option<Acquired>, GpuError> {
         self.acquired = None;
         for _ in 0..ATTEMPTS {
             if self.outdated {
@@ -98,11 +128,11 @@ impl Target for SurfaceTarget {
             }
             match self.surface.get_current_texture() {
                 wgpu::CurrentSurfaceTexture::Success(texture) => {
-                    return Ok(Some(self.acquired.insert(texture).texture.create_view(&Default::default())));
+                    return Ok(Some(self.accept(gpu, texture)));
                 }
                 wgpu::CurrentSurfaceTexture::Suboptimal(texture) => {
                     self.outdated = true;
-                    return Ok(Some(self.acquired.insert(texture).texture.create_view(&Default::default())));
+                    return Ok(Some(self.accept(gpu, texture)));
                 }
                 wgpu::CurrentSurfaceTexture::Outdated => self.outdated = true,
                 wgpu::CurrentSurfaceTexture::Lost => {
@@ -120,6 +150,13 @@ impl Target for SurfaceTarget {
 
     fn present(&mut self, gpu: &Gpu) {
         if let Some(texture) = self.acquired.take() {
+            if let Some(picture) = self.picture.as_ref().filter(|picture| picture.size() == texture.texture.size()) {
+                let label = Some("picture");
+                let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label });
+                let (from, to) = (picture.as_image_copy(), texture.texture.as_image_copy());
+                encoder.copy_texture_to_texture(from, to, picture.size());
+                gpu.queue.submit([encoder.finish()]);
+            }
             self.host.before_present();
             gpu.queue.present(texture);
         }

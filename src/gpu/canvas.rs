@@ -52,6 +52,13 @@ impl Canvas {
         (id, true)
     }
 
+    /// Says that this frame paints it.
+    pub fn repainted(&self, gpu: &mut FrameGpu<'_>) {
+        if let Some((id, _)) = &self.shown {
+            gpu.repainted(*id);
+        }
+    }
+
     pub fn size_px(&self) -> [u32; 2] {
         self.size_px
     }

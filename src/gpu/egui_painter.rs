@@ -9,7 +9,7 @@ use egui::epaint::textures::{TextureFilter, TextureOptions, TextureWrapMode, Tex
 use egui::epaint::{ImageData, ImageDelta, Vertex};
 
 use super::GpuError;
-use super::egui_mesh::{MeshList, Shade};
+use super::egui_mesh::{MeshList, PixelRect, Shade};
 
 /// Mirror of `View` in shaders/egui.wgsl.
 #[repr(C)]
@@ -286,14 +286,26 @@ impl EguiPainter {
         Ok(())
     }
 
-    /// Records the draws of the list that was uploaded for this `format` last.
-    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, format: wgpu::TextureFormat, list: &MeshList) {
+    /// Records the draws of the list that was uploaded for this `format` last: as far as they touch `part`, or all but
+    /// the ground, which the target was cleared to.
+    pub fn paint(
+        &self,
+        pass: &mut wgpu::RenderPass<'_>,
+        format: wgpu::TextureFormat,
+        list: &MeshList,
+        part: Option<&PixelRect>,
+    ) {
         pass.set_bind_group(0, &self.view_bind, &[]);
         pass.set_vertex_buffer(0, self.vertices.slice(..));
         pass.set_index_buffer(self.indices.slice(..), wgpu::IndexFormat::Uint32);
         let (mut shade, mut texture, mut scissor_px) = (None, None, None);
-        for draw in &list.draws {
+        for draw in list.draws.iter().skip(usize::from(part.is_none())) {
             let Some(bound) = self.textures.get(&draw.texture) else { continue };
+            let within = |rect: PixelRect| part.map_or(Some(rect), |part| rect.intersection(part));
+            if draw.bounds_px.and_then(within).is_none() {
+                continue;
+            }
+            let Some(clip_px) = within(draw.scissor_px) else { continue };
             if shade != Some(draw.shade) {
                 let Some(pipeline) = self.pipelines.get(&(format, draw.shade)) else { continue };
                 pass.set_pipeline(pipeline);
@@ -303,10 +315,10 @@ impl EguiPainter {
                 pass.set_bind_group(1, &bound.bind, &[]);
                 texture = Some(draw.texture);
             }
-            if scissor_px != Some(draw.scissor_px) {
-                let [x, y, width, height] = draw.scissor_px;
-                pass.set_scissor_rect(x, y, width, height);
-                scissor_px = Some(draw.scissor_px);
+            if scissor_px != Some(clip_px) {
+                let PixelRect { min, max } = clip_px;
+                pass.set_scissor_rect(min[0], min[1], max[0] - min[0], max[1] - min[1]);
+                scissor_px = Some(clip_px);
             }
             pass.draw_indexed(draw.first_index..draw.first_index + draw.index_count, 0, 0..1);
         }

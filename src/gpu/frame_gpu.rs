@@ -10,7 +10,7 @@ pub struct FrameGpu<'a> {
     pub gpu: &'a Gpu,
     painter: &'a mut EguiPainter,
     encoder: &'a mut Option<wgpu::CommandEncoder>,
-    picture_changed: &'a mut bool,
+    repainted: &'a mut Vec<TextureId>,
     freed: &'a mut Vec<TextureId>,
 }
 
@@ -19,27 +19,21 @@ impl<'a> FrameGpu<'a> {
         gpu: &'a Gpu,
         painter: &'a mut EguiPainter,
         encoder: &'a mut Option<wgpu::CommandEncoder>,
-        picture_changed: &'a mut bool,
+        repainted: &'a mut Vec<TextureId>,
         freed: &'a mut Vec<TextureId>,
     ) -> Self {
-        Self { gpu, painter, encoder, picture_changed, freed }
+        Self { gpu, painter, encoder, repainted, freed }
     }
 
-    /// Where views record the passes that draw the textures they show; submitted before egui's pass. Asking for it
-    /// says that the picture changes; work that does not show yet goes to [`Self::background_encoder`].
+    /// Where views record the passes that draw the textures they show; submitted before egui's pass. Where one of them
+    /// is on screen, [`Self::repainted`] must say so.
     pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        *self.picture_changed = true;
-        self.background_encoder()
-    }
-
-    /// The same encoder, for work whose result is not on screen in this frame.
-    pub fn background_encoder(&mut self) -> &mut wgpu::CommandEncoder {
         self.encoder.get_or_insert_with(|| frame_encoder(self.gpu))
     }
 
-    /// Says that a texture on screen has changed in a way that its layout does not tell.
-    pub fn picture_changed(&mut self) {
-        *self.picture_changed = true;
+    /// Says that the texels of a registered texture are other ones after this frame's passes.
+    pub fn repainted(&mut self, id: TextureId) {
+        self.repainted.push(id);
     }
 
     /// Makes a texture (`Rgba8Unorm`, `TEXTURE_BINDING`, premultiplied alpha) showable as an egui image.
@@ -50,7 +44,7 @@ impl<'a> FrameGpu<'a> {
     /// Shows another view under a registered id.
     pub fn update(&mut self, id: TextureId, view: &wgpu::TextureView) {
         self.painter.update(&self.gpu.device, id, view);
-        *self.picture_changed = true;
+        self.repainted(id);
     }
 
     /// Forgets a registered texture at the end of this frame, which may still show it.

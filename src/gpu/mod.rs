@@ -4,6 +4,7 @@ pub mod adapters;
 pub mod canvas;
 pub mod colormap;
 pub mod context;
+pub mod egui_damage;
 pub mod egui_mesh;
 pub mod egui_painter;
 pub mod frame_gpu;

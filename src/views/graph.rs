@@ -441,6 +441,7 @@ impl GraphView {
         };
         let Some(target) = self.canvas.view().cloned() else { return };
         let view = view_camera(camera, rect, self.pixels_per_point);
+        self.canvas.repainted(gpu);
         let device = gpu.gpu;
         painter.paint(device, gpu.encoder(), &target, &shown.scene, &view, &look);
         let label_look = LabelLook {

@@ -184,6 +184,7 @@ impl HeatmapView {
         let (Some(OnGpu { draw, tiles, fonts, .. }), Some(view)) = (self.engine.on_gpu(), panel.canvas.view()) else {
             return Ok(());
         };
+        panel.canvas.repainted(gpu);
         let device = gpu.gpu;
         draw.draw(device, gpu.encoder(), &mut panel.target, view, tiles, &picture);
         let labels = bands::labels(&shown.bands, now.bytes, width, shown.strip_px, shown.font_px);
