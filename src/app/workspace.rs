@@ -119,6 +119,15 @@ impl Workspace {
         self.graph.place_of_node(&self.state, node)
     }
 
+    pub fn graph_is_settling(&self) -> bool {
+        self.graph.is_settling(&self.state)
+    }
+
+    /// Nodes and edges that the graph panel shows.
+    pub fn shown_graph_size(&self) -> (u64, u64) {
+        self.graph.shown_size()
+    }
+
     /// Ops that the table lists.
     pub fn row_count(&self) -> usize {
         self.table.row_count()

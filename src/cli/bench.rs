@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::args::BenchArgs;
+use super::bench_graph::{self, GraphFrames};
 use super::{CliError, open, print_json, print_text};
 use crate::analysis::filter::Filter;
 use crate::analysis::graph_display::DisplayGraph;
@@ -24,11 +25,11 @@ use crate::state::{Action, Axes, View};
 use crate::trace::tracks::{HeatTables, Order, TrackLayout};
 use crate::trace::{Trace, Track};
 
-const SIZE_PX: [u32; 2] = [1280, 720];
-const FRAME: Duration = Duration::from_nanos(16_666_667);
+pub(super) const SIZE_PX: [u32; 2] = [1280, 720];
+pub(super) const FRAME: Duration = Duration::from_nanos(16_666_667);
 /// Frames made after everything has come to rest; none of them should be painted.
 const FRAMES_AT_REST: usize = 60;
-const MOST_FRAMES_TO_REST: usize = 2_000;
+pub(super) const MOST_FRAMES_TO_REST: usize = 2_000;
 const FILTER_RUNS: usize = 5;
 const BINNING_RUNS: usize = 9;
 const BINNED_CELLS: (u32, u32) = (1024, 256);
@@ -50,6 +51,7 @@ struct Bench {
     layout_step_ms: Option<f64>,
     filter_ms: f64,
     binning: Binning,
+    graphs: Vec<GraphFrames>,
     frames_at_rest: usize,
 }
 
@@ -63,15 +65,15 @@ struct Binning {
 }
 
 #[derive(Serialize)]
-struct Frames {
-    frames: usize,
-    median_ms: f64,
-    p95_ms: f64,
-    max_ms: f64,
+pub(super) struct Frames {
+    pub frames: usize,
+    pub median_ms: f64,
+    pub p95_ms: f64,
+    pub max_ms: f64,
 }
 
 impl Frames {
-    fn of(mut ms: Vec<f64>) -> Self {
+    pub fn of(mut ms: Vec<f64>) -> Self {
         ms.sort_by(f64::total_cmp);
         let at =
             |share: f64| ms.get(((ms.len() as f64 - 1.0) * share).round().max(0.0) as usize).copied().unwrap_or(0.0);
@@ -86,6 +88,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let gpu = Gpu::headless()?;
     let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
     let binning = binning(&gpu, &trace)?;
+    let graphs = bench_graph::measure(&gpu, &trace, args.frames)?;
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
 
     let started = Instant::now();
@@ -156,6 +159,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
         binning,
+        graphs,
         frames_at_rest,
     };
     if args.json { print_json(&bench) } else { print_text(&text(&bench)) }
@@ -230,14 +234,26 @@ fn text(bench: &Bench) -> String {
     };
     line("open", format!("{:.1} ms", bench.open_ms));
     line("first picture", format!("{:.1} ms", bench.first_picture_ms));
+    let words = |frames: &Frames| {
+        format!(
+            "median {:.1} ms, 95th percentile {:.1} ms, worst {:.1} ms of {} frames",
+            frames.median_ms, frames.p95_ms, frames.max_ms, frames.frames
+        )
+    };
     for (name, frames) in [("pan", &bench.pan), ("zoom", &bench.zoom), ("playback", &bench.playback)] {
-        line(
-            name,
-            format!(
-                "median {:.1} ms, 95th percentile {:.1} ms, worst {:.1} ms of {} frames",
-                frames.median_ms, frames.p95_ms, frames.max_ms, frames.frames
-            ),
-        );
+        line(name, words(frames));
+    }
+    for graph in &bench.graphs {
+        line("graph", format!("{}, {} nodes, {} edges", graph.what, graph.nodes, graph.edges));
+        for (name, frames) in [
+            ("  pan", &graph.pan),
+            ("  pan close", &graph.pan_close),
+            ("  zoom", &graph.zoom),
+            ("  settling", &graph.settling),
+        ] {
+            line(name, words(frames));
+        }
+        line("  at rest", format!("{} frames", graph.frames_at_rest));
     }
     line("layout step", bench.layout_step_ms.map_or_else(|| "no graph".to_owned(), |ms| format!("{ms:.2} ms")));
     line("filter", format!("{:.2} ms", bench.filter_ms));

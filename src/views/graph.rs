@@ -460,6 +460,12 @@ impl GraphView {
         state.graph.settling && self.shown.as_ref().is_some_and(|s| !s.at_rest)
     }
 
+    /// Nodes and edges shown.
+    pub fn shown_size(&self) -> (u64, u64) {
+        let display = self.shown.as_ref().map(|shown| &shown.display);
+        display.map_or((0, 0), |display| (display.nodes.len() as u64, display.edges.len() as u64))
+    }
+
     /// Nodes and edges shown, and how the layout stands, for the status line.
     pub fn status(&self, state: &AppState) -> Option<String> {
         let shown = self.shown.as_ref()?;
