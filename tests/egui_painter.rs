@@ -96,7 +96,7 @@ fn paint(encoder: &mut wgpu::CommandEncoder, painter: &EguiPainter, target: &wgp
         })],
         ..Default::default()
     });
-    painter.paint(&mut pass, target.format(), list);
+    painter.paint(&mut pass, target.format(), list, [0, 0, target.width(), target.height()]);
 }
 
 fn texture(

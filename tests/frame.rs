@@ -259,6 +259,10 @@ struct Pane {
     redraw: bool,
     background: bool,
     free: bool,
+    /// Says that nothing but its texture has changed.
+    alone: bool,
+    /// Lies here with this tint, over and under something translucent, instead of everywhere.
+    among: Option<(Rect, Color32)>,
 }
 
 impl Scene for Pane {
@@ -278,7 +282,15 @@ impl Scene for Pane {
             let id = gpu.register(&texture.create_view(&Default::default()), look);
             (texture, id)
         });
-        ui.painter().image(*id, ui.max_rect(), Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0)), Color32::WHITE);
+        let uv = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+        let Some((place, tint)) = self.among else {
+            ui.painter().image(*id, ui.max_rect(), uv, Color32::WHITE);
+            return;
+        };
+        let veil = |alpha| Color32::from_rgba_unmultiplied(90, 200, 40, alpha);
+        ui.painter().rect_filled(ui.max_rect(), 0.0, veil(120));
+        ui.painter().image(*id, place, uv, tint);
+        ui.painter().rect_filled(Rect::from_center_size(place.left_center(), vec2(60.0, 30.0)), 4.0, veil(90));
     }
 
     fn draw(&mut self, gpu: &mut FrameGpu<'_>) {
@@ -289,7 +301,11 @@ impl Scene for Pane {
         let background = std::mem::take(&mut self.background);
         if std::mem::take(&mut self.redraw) || background {
             let view = texture.create_view(&Default::default());
-            let encoder = if background { gpu.background_encoder() } else { gpu.encoder() };
+            let encoder = match (background, self.alone) {
+                (true, _) => gpu.background_encoder(),
+                (false, true) => gpu.encoder_for(*id),
+                (false, false) => gpu.encoder(),
+            };
             encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
                 color_attachments: &[Some(wgpu::RenderPassColorAttachment {
                     view: &view,
@@ -330,6 +346,34 @@ fn passes_of_the_views_show_in_the_same_frame() {
     (scene.free, scene.color, scene.redraw) = (true, wgpu::Color::RED, true);
     stage.step(&mut scene, Vec::new());
     assert_eq!(stage.picture()[..4], [255, 0, 0, 255]);
+}
+
+#[test]
+fn painting_only_the_place_of_a_texture_that_changed_gives_the_same_picture() {
+    let whole = Rect::from_min_max(pos2(20.3, 31.7), pos2(110.0, 119.4));
+    let beyond = Rect::from_min_max(pos2(-40.0, 60.0), pos2(90.0, 300.0));
+    let on_middles = Rect::from_min_max(pos2(20.5, 30.5), pos2(110.5, 119.5));
+    for (place, tint) in [
+        (whole, Color32::WHITE),
+        (beyond, Color32::WHITE),
+        (on_middles, Color32::WHITE),
+        (whole, Color32::from_white_alpha(128)),
+    ] {
+        for pixels_per_point in [1.0, 1.5] {
+            let mut stage = Stage::new([160, 160], pixels_per_point);
+            let mut scene =
+                Pane { color: wgpu::Color::RED, redraw: true, among: Some((place, tint)), ..Pane::default() };
+            stage.settle(&mut scene);
+            (scene.color, scene.redraw, scene.alone) = (wgpu::Color::GREEN, true, true);
+            let before = stage.picture();
+            assert!(stage.step(&mut scene, Vec::new()));
+            let partly = stage.picture();
+            assert!(partly != before);
+            (scene.redraw, scene.alone) = (true, false);
+            assert!(stage.step(&mut scene, Vec::new()));
+            assert!(partly == stage.picture(), "{place} at {pixels_per_point}, tinted {tint:?}");
+        }
+    }
 }
 
 /// A scene that shows a texture managed by egui.

@@ -10,7 +10,7 @@ use egui::{ViewportCommand, ViewportId};
 
 use crate::gpu::egui_mesh::MeshList;
 use crate::gpu::egui_painter::EguiPainter;
-use crate::gpu::frame_gpu::{self, FrameGpu};
+use crate::gpu::frame_gpu::{self, Changes, FrameGpu};
 use crate::gpu::{Gpu, GpuError};
 
 /// What a frame shows. Methods are called in the order they stand here.
@@ -85,6 +85,12 @@ pub trait Target {
 
     /// The texture to paint this frame on; None when there is none now and the frame is to be tried again later.
     fn acquire(&mut self, gpu: &Gpu) -> Result<Option<wgpu::TextureView>, GpuError>;
+
+    /// Whether what is acquired still shows the last picture that was painted on it, so that only what differs need be
+    /// painted.
+    fn keeps_picture(&self) -> bool {
+        false
+    }
 
     /// Shows what was painted on the acquired texture, after its submission.
     fn present(&mut self, gpu: &Gpu);
@@ -179,23 +185,24 @@ impl Frame {
         scene.update(&self.context, FrameTime { now_s, delta, last: self.last_cost });
 
         let mut encoder = None;
-        let mut changed = self.stale;
+        let mut changes = Changes { anywhere: self.stale, ..Changes::default() };
         let mut freed = Vec::new();
-        let mut frame_gpu = FrameGpu::new(gpu, &mut self.painter, &mut encoder, &mut changed, &mut freed);
+        let mut frame_gpu = FrameGpu::new(gpu, &mut self.painter, &mut encoder, &mut changes, &mut freed);
         let mut output = self.context.run_ui(input, |ui| scene.ui(ui, &mut frame_gpu));
         scene.draw(&mut frame_gpu);
         let laid_out = Instant::now();
 
-        changed |= !output.textures_delta.set.is_empty();
+        changes.anywhere |= !output.textures_delta.set.is_empty();
         let textures = self.painter.set_textures(&gpu.device, &gpu.queue, &mut output.textures_delta);
         let shapes = std::mem::take(&mut output.shapes);
         let primitives = self.context.tessellate(shapes, output.pixels_per_point);
         let painter = &self.painter;
         self.next.rebuild(&primitives, target.size_px(), output.pixels_per_point, |id| painter.is_opaque(id));
-        changed |= self.next != self.shown;
+        changes.anywhere |= self.next != self.shown;
         let tessellated = Instant::now();
 
-        let outcome = if changed { self.paint(gpu, &mut encoder, target) } else { Ok(false) };
+        let changed = changes.anywhere || !changes.textures.is_empty();
+        let outcome = if changed { self.paint(gpu, &mut encoder, &changes, target) } else { Ok(false) };
         // What the views recorded counts for them as done, so it is submitted even where nothing was painted.
         gpu.queue.submit(encoder.map(wgpu::CommandEncoder::finish));
         self.painter.free_textures(&mut output.textures_delta);
@@ -233,10 +240,16 @@ impl Frame {
         &mut self,
         gpu: &Gpu,
         encoder: &mut Option<wgpu::CommandEncoder>,
+        changes: &Changes,
         target: &mut dyn Target,
     ) -> Result<bool, GpuError> {
         let format = target.format();
-        self.painter.upload(&gpu.device, &gpu.queue, format, &self.next)?;
+        let same_layout = !changes.anywhere && target.keeps_picture();
+        // Of a layout that is that of the last picture, only the places of what the views drew anew.
+        let places = if same_layout { self.next.opaque_places(&changes.textures) } else { None };
+        if places.is_none() {
+            self.painter.upload(&gpu.device, &gpu.queue, format, &self.next)?;
+        }
         let Some(view) = target.acquire(gpu)? else { return Ok(false) };
         let mut encoder = encoder.take().unwrap_or_else(|| frame_gpu::frame_encoder(gpu));
         let fill = self.context.global_style().visuals.panel_fill;
@@ -248,13 +261,19 @@ impl Frame {
                 depth_slice: None,
                 resolve_target: None,
                 ops: wgpu::Operations {
-                    load: wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 }),
+                    load: match places {
+                        Some(_) => wgpu::LoadOp::Load,
+                        None => wgpu::LoadOp::Clear(wgpu::Color { r, g, b, a: 1.0 }),
+                    },
                     store: wgpu::StoreOp::Store,
                 },
             })],
             ..Default::default()
         });
-        self.painter.paint(&mut pass, format, &self.next);
+        let [width, height] = target.size_px();
+        for place in places.unwrap_or_else(|| vec![[0, 0, width, height]]) {
+            self.painter.paint(&mut pass, format, &self.next, place);
+        }
         drop(pass);
         gpu.queue.submit([encoder.finish()]);
         target.present(gpu);

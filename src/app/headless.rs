@@ -226,5 +226,9 @@ impl Target for Offscreen {
         Ok(Some(self.texture.create_view(&wgpu::TextureViewDescriptor::default())))
     }
 
+    fn keeps_picture(&self) -> bool {
+        true
+    }
+
     fn present(&mut self, _gpu: &Gpu) {}
 }

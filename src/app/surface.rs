@@ -21,6 +21,9 @@ pub trait SurfaceHost {
 /// A configured surface and the texture of the frame under way.
 pub struct SurfaceTarget {
     acquired: Option<wgpu::SurfaceTexture>,
+    /// The last picture, where the surface takes copies: its own textures come back with another one or none.
+    kept: Option<wgpu::Texture>,
+    takes_copies: bool,
     surface: wgpu::Surface<'static>,
     config: wgpu::SurfaceConfiguration,
     outdated: bool,
@@ -50,7 +53,7 @@ impl SurfaceTarget {
         };
         let opaque = wgpu::CompositeAlphaMode::Opaque;
         let config = wgpu::SurfaceConfiguration {
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | (able.usages & wgpu::TextureUsages::COPY_DST),
             format,
             color_space: wgpu::SurfaceColorSpace::Auto,
             width: 1,
@@ -60,7 +63,8 @@ impl SurfaceTarget {
             alpha_mode: if able.alpha_modes.contains(&opaque) { opaque } else { wgpu::CompositeAlphaMode::Auto },
             view_formats: Vec::new(),
         };
-        let mut target = Self { acquired: None, surface, config, outdated: true, host };
+        let takes_copies = config.usage.contains(wgpu::TextureUsages::COPY_DST);
+        let mut target = Self { acquired: None, kept: None, takes_copies, surface, config, outdated: true, host };
         target.resize(gpu, size_px);
         Ok(target)
     }
@@ -71,6 +75,27 @@ impl SurfaceTarget {
         let [width, height] = size_px.map(|side| side.clamp(1, largest));
         self.outdated |= [width, height] != self.size_px();
         (self.config.width, self.config.height) = (width, height);
+    }
+
+    /// What to paint on for a picture that is to come onto `texture`.
+    fn painted_on(&mut self, gpu: &Gpu, texture: wgpu::SurfaceTexture) -> wgpu::TextureView {
+        let shown = &self.acquired.insert(texture).texture;
+        if !self.takes_copies {
+            return shown.create_view(&wgpu::TextureViewDescriptor::default());
+        }
+        if self.kept.as_ref().is_none_or(|kept| kept.size() != shown.size()) {
+            self.kept = Some(gpu.device.create_texture(&wgpu::TextureDescriptor {
+                label: Some("last picture"),
+                size: shown.size(),
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format: shown.format(),
+                usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+                view_formats: &[],
+            }));
+        }
+        self.kept.as_ref().unwrap_or(shown).create_view(&wgpu::TextureViewDescriptor::default())
     }
 
     fn configure(&mut self, gpu: &Gpu) {
@@ -98,11 +123,11 @@ impl Target for SurfaceTarget {
             }
             match self.surface.get_current_texture() {
                 wgpu::CurrentSurfaceTexture::Success(texture) => {
-                    return Ok(Some(self.acquired.insert(texture).texture.create_view(&Default::default())));
+                    return Ok(Some(self.painted_on(gpu, texture)));
                 }
                 wgpu::CurrentSurfaceTexture::Suboptimal(texture) => {
                     self.outdated = true;
-                    return Ok(Some(self.acquired.insert(texture).texture.create_view(&Default::default())));
+                    return Ok(Some(self.painted_on(gpu, texture)));
                 }
                 wgpu::CurrentSurfaceTexture::Outdated => self.outdated = true,
                 wgpu::CurrentSurfaceTexture::Lost => {
@@ -118,8 +143,18 @@ impl Target for SurfaceTarget {
         Ok(None)
     }
 
+    fn keeps_picture(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| [kept.width(), kept.height()] == self.size_px())
+    }
+
     fn present(&mut self, gpu: &Gpu) {
         if let Some(texture) = self.acquired.take() {
+            if let Some(kept) = &self.kept {
+                let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let shown = texture.texture.as_image_copy();
+                encoder.copy_texture_to_texture(kept.as_image_copy(), shown, kept.size());
+                gpu.queue.submit([encoder.finish()]);
+            }
             self.host.before_present();
             gpu.queue.present(texture);
         }

@@ -8,6 +8,9 @@ use egui::{Rect, TextureId};
 /// more than it saves.
 const SPLIT_AREA_PX: f32 = 4096.0;
 
+/// Rasterizers round edges to fractions of a pixel, of which this is some.
+const NEAR_MIDDLE_PX: f32 = 1.0 / 32.0;
+
 /// How a draw's fragments are made. The cheapest that is right is chosen for each run of triangles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shade {
@@ -67,6 +70,38 @@ impl MeshList {
                 self.append(mesh, scissor_px, is_opaque(mesh.texture_id));
             }
         }
+    }
+
+    /// The pixels that these textures alone decide: x, y, width and height of each place. `None` where one of them is
+    /// blended, or lies otherwise than as an upright rectangle.
+    pub fn opaque_places(&self, textures: &[TextureId]) -> Option<Vec<[u32; 4]>> {
+        let draws = self.draws.iter().filter(|draw| textures.contains(&draw.texture));
+        draws.map(|draw| self.opaque_place(draw)).collect()
+    }
+
+    fn opaque_place(&self, draw: &Draw) -> Option<[u32; 4]> {
+        let range = draw.first_index as usize..(draw.first_index + draw.index_count) as usize;
+        let corners = self.indices.get(range)?.iter().map(|&index| self.vertices.get(index as usize));
+        let corners: Vec<_> = corners.collect::<Option<_>>()?;
+        let mut around = Rect::NOTHING;
+        for corner in &corners {
+            around.extend_with(corner.pos);
+        }
+        // Two triangles that share a diagonal, and all of its corners: the whole rectangle.
+        let is_corner = |at: egui::Pos2| {
+            [around.left_top(), around.right_top(), around.left_bottom(), around.right_bottom()].contains(&at)
+        };
+        let covered: f32 = corners.chunks_exact(3).map(|c| area(&[*c[0], *c[1], *c[2]])).sum();
+        let whole = corners.len() == 6
+            && corners.iter().all(|corner| is_corner(corner.pos))
+            && (covered - around.area()).abs() <= 1e-3 * around.area();
+        // An edge through the middles of pixels may or may not cover them.
+        let edges = [around.min.x, around.min.y, around.max.x, around.max.y].map(|at| at * self.pixels_per_point);
+        let clear = edges.iter().all(|at| (at - at.floor() - 0.5).abs() > NEAR_MIDDLE_PX);
+        if draw.shade != Shade::TexturedOpaque || !whole || !clear {
+            return None;
+        }
+        within(scissor_px(around, self.size_px, self.pixels_per_point)?, draw.scissor_px)
     }
 
     fn append(&mut self, mesh: &Mesh, scissor_px: [u32; 4], opaque: bool) {
@@ -146,5 +181,12 @@ fn scissor_px(clip: Rect, size_px: [u32; 2], pixels_per_point: f32) -> Option<[u
     let pixel = |points: f32, limit: u32| ((points * pixels_per_point).round() as u32).min(limit);
     let (left, right) = (pixel(clip.min.x, size_px[0]), pixel(clip.max.x, size_px[0]));
     let (top, bottom) = (pixel(clip.min.y, size_px[1]), pixel(clip.max.y, size_px[1]));
+    (left < right && top < bottom).then(|| [left, top, right - left, bottom - top])
+}
+
+/// What two rectangles (x, y, width, height) have in common; `None` if nothing.
+pub fn within(a: [u32; 4], b: [u32; 4]) -> Option<[u32; 4]> {
+    let (left, top) = (a[0].max(b[0]), a[1].max(b[1]));
+    let (right, bottom) = ((a[0] + a[2]).min(b[0] + b[2]), (a[1] + a[3]).min(b[1] + b[3]));
     (left < right && top < bottom).then(|| [left, top, right - left, bottom - top])
 }

@@ -9,7 +9,7 @@ use egui::epaint::textures::{TextureFilter, TextureOptions, TextureWrapMode, Tex
 use egui::epaint::{ImageData, ImageDelta, Vertex};
 
 use super::GpuError;
-use super::egui_mesh::{MeshList, Shade};
+use super::egui_mesh::{MeshList, Shade, within};
 
 /// Mirror of `View` in shaders/egui.wgsl.
 #[repr(C)]
@@ -289,14 +289,22 @@ impl EguiPainter {
         Ok(())
     }
 
-    /// Records the draws of the list that was uploaded for this `format` last.
-    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, format: wgpu::TextureFormat, list: &MeshList) {
+    /// Records the draws of the list that was uploaded for this `format` last, as far as they touch `place` (x, y, width,
+    /// height in pixels).
+    pub fn paint(
+        &self,
+        pass: &mut wgpu::RenderPass<'_>,
+        format: wgpu::TextureFormat,
+        list: &MeshList,
+        place: [u32; 4],
+    ) {
         pass.set_bind_group(0, &self.view_bind, &[]);
         pass.set_vertex_buffer(0, self.vertices.slice(..));
         pass.set_index_buffer(self.indices.slice(..), wgpu::IndexFormat::Uint32);
         let (mut shade, mut texture, mut scissor_px) = (None, None, None);
         for draw in &list.draws {
             let Some(bound) = self.textures.get(&draw.texture) else { continue };
+            let Some(seen_px) = within(draw.scissor_px, place) else { continue };
             if shade != Some(draw.shade) {
                 let Some(pipeline) = self.pipelines.get(&(format, draw.shade)) else { continue };
                 pass.set_pipeline(pipeline);
@@ -306,10 +314,10 @@ impl EguiPainter {
                 pass.set_bind_group(1, &bound.bind, &[]);
                 texture = Some(draw.texture);
             }
-            if scissor_px != Some(draw.scissor_px) {
-                let [x, y, width, height] = draw.scissor_px;
+            if scissor_px != Some(seen_px) {
+                let [x, y, width, height] = seen_px;
                 pass.set_scissor_rect(x, y, width, height);
-                scissor_px = Some(draw.scissor_px);
+                scissor_px = Some(seen_px);
             }
             pass.draw_indexed(draw.first_index..draw.first_index + draw.index_count, 0, 0..1);
         }

@@ -5,12 +5,21 @@ use egui::TextureId;
 use super::Gpu;
 use super::egui_painter::{EguiPainter, UserTexture};
 
+/// What differs from the last picture.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Nobody says where.
+    pub anywhere: bool,
+    /// What these textures show.
+    pub textures: Vec<TextureId>,
+}
+
 /// The GPU as a scene sees it during a frame.
 pub struct FrameGpu<'a> {
     pub gpu: &'a Gpu,
     painter: &'a mut EguiPainter,
     encoder: &'a mut Option<wgpu::CommandEncoder>,
-    picture_changed: &'a mut bool,
+    changes: &'a mut Changes,
     freed: &'a mut Vec<TextureId>,
 }
 
@@ -19,16 +28,25 @@ impl<'a> FrameGpu<'a> {
         gpu: &'a Gpu,
         painter: &'a mut EguiPainter,
         encoder: &'a mut Option<wgpu::CommandEncoder>,
-        picture_changed: &'a mut bool,
+        changes: &'a mut Changes,
         freed: &'a mut Vec<TextureId>,
     ) -> Self {
-        Self { gpu, painter, encoder, picture_changed, freed }
+        Self { gpu, painter, encoder, changes, freed }
     }
 
     /// Where views record the passes that draw the textures they show; submitted before egui's pass. Asking for it
     /// says that the picture changes; work that does not show yet goes to [`Self::background_encoder`].
     pub fn encoder(&mut self) -> &mut wgpu::CommandEncoder {
-        *self.picture_changed = true;
+        self.changes.anywhere = true;
+        self.background_encoder()
+    }
+
+    /// The same encoder, for passes that draw nothing but the texture `id`: where it alone changes, no more than its place
+    /// on screen is painted anew.
+    pub fn encoder_for(&mut self, id: TextureId) -> &mut wgpu::CommandEncoder {
+        if !self.changes.textures.contains(&id) {
+            self.changes.textures.push(id);
+        }
         self.background_encoder()
     }
 
@@ -39,7 +57,7 @@ impl<'a> FrameGpu<'a> {
 
     /// Says that a texture on screen has changed in a way that its layout does not tell.
     pub fn picture_changed(&mut self) {
-        *self.picture_changed = true;
+        self.changes.anywhere = true;
     }
 
     /// Makes a texture (`Rgba8Unorm`, `TEXTURE_BINDING`, premultiplied alpha) showable as an egui image.
@@ -50,7 +68,7 @@ impl<'a> FrameGpu<'a> {
     /// Shows another view under a registered id.
     pub fn update(&mut self, id: TextureId, view: &wgpu::TextureView) {
         self.painter.update(&self.gpu.device, id, view);
-        *self.picture_changed = true;
+        self.changes.anywhere = true;
     }
 
     /// Forgets a registered texture at the end of this frame, which may still show it.

@@ -439,10 +439,10 @@ impl GraphView {
             dimmed_alpha: 0.18,
             edge_fade_units: 60.0,
         };
-        let Some(target) = self.canvas.view().cloned() else { return };
+        let (Some(target), Some(canvas)) = (self.canvas.view().cloned(), self.canvas.id()) else { return };
         let view = view_camera(camera, rect, self.pixels_per_point);
         let device = gpu.gpu;
-        painter.paint(device, gpu.encoder(), &target, &shown.scene, &view, &look);
+        painter.paint(device, gpu.encoder_for(canvas), &target, &shown.scene, &view, &look);
         let label_look = LabelLook {
             ink: theme::label(state.theme).to_srgba_unmultiplied(),
             faint_ink: theme::faint_label(state.theme).to_srgba_unmultiplied(),
@@ -451,7 +451,7 @@ impl GraphView {
         let shown_as = |&node: &u32| shown.display.shown_as.get(node as usize).copied().flatten();
         let named: Vec<u32> = now.marks.selected.iter().filter_map(shown_as).collect();
         let target = TextTarget { view: &target, size_px: self.canvas.size_px() };
-        labels.draw(gpu, &target, &view, &label_look, &named, (&shown.positions, &shown.layout_graph.radius));
+        labels.draw(gpu, canvas, &target, &view, &label_look, &named, (&shown.positions, &shown.layout_graph.radius));
         self.painted = Some(now);
     }
 

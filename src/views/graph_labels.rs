@@ -130,10 +130,11 @@ impl GraphLabels {
         }
     }
 
-    /// Draws the names over what `target` shows.
+    /// Draws the names over what `target`, the picture of `canvas`, shows.
     pub fn draw(
         &mut self,
         gpu: &mut FrameGpu<'_>,
+        canvas: egui::TextureId,
         target: &TextTarget<'_>,
         camera: &GraphCamera,
         look: &LabelLook,
@@ -194,6 +195,6 @@ impl GraphLabels {
             labels.extend(either.into_iter().find(|label| free(label, node)));
         }
         let device = gpu.gpu;
-        layer.draw(device, fonts, gpu.encoder(), target, &view, &labels);
+        layer.draw(device, fonts, gpu.encoder_for(canvas), target, &view, &labels);
     }
 }
