@@ -248,14 +248,14 @@ fn keys_walk_through_layers_passes_and_history() {
 #[test]
 fn the_layer_picker_shows_a_self_contained_subgraph() {
     let mut session = Session::new();
-    session.act(Action::SetLayer { layer: Some(5) });
+    session.act(Action::SetLayer { layer: Some(5), add: false });
     session.place("Layer 5");
     let outside = session.node("blk.6.attn_q.weight");
     assert_eq!(session.scene.place_of_node(outside), None);
     assert!(session.scene.place_of_node(session.node("blk.5.attn_q.weight")).is_some());
     let next = session.node("ffn_inp-6");
     assert!(session.scene.place_of_node(next).is_some(), "what it feeds is there");
-    session.act(Action::SetLayer { layer: None });
+    session.act(Action::SetLayer { layer: None, add: false });
     assert!(session.scene.place_of_node(outside).is_some());
 }
 
@@ -348,7 +348,7 @@ fn experts_stand_apart_and_a_click_on_one_selects_it_everywhere() {
     let moe = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moe-128x48.tscope");
     let trace = formats::open(&moe, &Progress::default()).unwrap();
     session.scene.show(moe, trace);
-    session.act(Action::SetLayer { layer: Some(3) });
+    session.act(Action::SetLayer { layer: Some(3), add: false });
     session.act(Action::UnfoldExperts { unfolded: true });
     let first_slice = session.node("blk.3.ffn_gate_exps.weight");
     let at = session.scene.place_of_node(first_slice).unwrap();

@@ -306,7 +306,11 @@ impl Scene for Workspace {
         let under = at.and_then(|at| self.places.iter().find(|(_, rect)| rect.contains(at))).map(|(view, _)| *view);
         {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
-            self.focus_search |= keys::handle(ui, &mut cx, under).focus_search;
+            let wishes = keys::handle(ui, &mut cx, under, self.graph.ends_work(&self.state));
+            self.focus_search |= wishes.focus_search;
+            if wishes.toggle_pin {
+                cx.actions.extend(self.graph.toggle_pin(&self.state));
+            }
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
@@ -344,6 +348,7 @@ impl Scene for Workspace {
     fn busy(&self) -> bool {
         self.loader.is_some()
             || self.graph.is_settling(&self.state)
+            || self.graph.is_working()
             || self.heatmap.is_working()
             || !self.script.is_done()
             || !self.actions.is_empty()

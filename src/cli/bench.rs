@@ -1,5 +1,6 @@
 //! `bench RUN`: times of what people wait for, here and now.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -207,7 +208,7 @@ fn binning(gpu: &Gpu, trace: &Trace) -> Result<Binning, CliError> {
 /// Median of single steps of the layout of a graph.
 fn layout_step(gpu: &Gpu, graph: Option<&crate::trace::Graph>) -> Result<Option<f64>, CliError> {
     let Some(graph) = graph else { return Ok(None) };
-    let display = DisplayGraph::new(graph, None, &std::collections::BTreeSet::new());
+    let display = DisplayGraph::new(graph, &BTreeSet::new(), &BTreeSet::new());
     let problem = layout::prepare(&display.layout_graph(graph), LayoutParams::default());
     let mut steps = LayoutGpu::new(gpu, problem)?;
     let mut times = Vec::new();

@@ -68,8 +68,9 @@ impl Places {
     }
 }
 
-/// How a picture's names look.
+/// How a picture's names look, and which it is.
 pub struct LabelLook {
+    pub canvas: egui::TextureId,
     pub ink: [u8; 4],
     pub faint_ink: [u8; 4],
     pub pixels_per_point: f32,
@@ -130,11 +131,10 @@ impl GraphLabels {
         }
     }
 
-    /// Draws the names over what `target`, the picture of `canvas`, shows.
+    /// Draws the names over what `target` shows.
     pub fn draw(
         &mut self,
         gpu: &mut FrameGpu<'_>,
-        canvas: egui::TextureId,
         target: &TextTarget<'_>,
         camera: &GraphCamera,
         look: &LabelLook,
@@ -195,6 +195,6 @@ impl GraphLabels {
             labels.extend(either.into_iter().find(|label| free(label, node)));
         }
         let device = gpu.gpu;
-        layer.draw(device, fonts, gpu.encoder_for(canvas), target, &view, &labels);
+        layer.draw(device, fonts, gpu.encoder_for(look.canvas), target, &view, &labels);
     }
 }

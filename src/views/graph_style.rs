@@ -32,6 +32,8 @@ pub struct Marks {
     pub glowing: Vec<u32>,
     /// What stands out; everything else is dimmed. Empty: nothing is.
     pub outstanding: Vec<u32>,
+    /// Nodes as they are shown that stay where a person put them.
+    pub pinned: Vec<u32>,
 }
 
 impl Marks {
@@ -44,7 +46,7 @@ impl Marks {
             [] => state.graph.search.hits.clone(),
             trail => trail.to_vec(),
         };
-        Self { selected: selected.to_vec(), hovered, glowing, outstanding }
+        Self { selected: selected.to_vec(), hovered, glowing, outstanding, pinned: Vec::new() }
     }
 }
 
@@ -206,6 +208,7 @@ pub fn styles(
     let glowing = shown(&marks.glowing);
     let outstanding: HashSet<u32> = marks.outstanding.iter().copied().collect();
     let hovered = marks.hovered.and_then(|n| display.shown_as.get(n as usize).copied().flatten());
+    let pinned: HashSet<u32> = marks.pinned.iter().copied().collect();
     let outline = color(theme::canvas(theme));
     let stands_out = |i: u32| {
         outstanding.is_empty()
@@ -225,6 +228,9 @@ pub fn styles(
             }
             if !stands_out(i) {
                 flags |= look::NODE_DIMMED;
+            }
+            if pinned.contains(&i) {
+                flags |= look::NODE_PINNED;
             }
             look::NodeStyle { fill: color(coloring.fills[i as usize]), outline, radius: radii[i as usize], flags }
         })

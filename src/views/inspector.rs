@@ -143,7 +143,7 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     }
     facts(ui, "node", lines);
     if own.layer.is_some() && cx.state.graph.layer != own.layer && ui.button("Show this layer").clicked() {
-        cx.act(Action::SetLayer { layer: own.layer });
+        cx.act(Action::SetLayer { layer: own.layer, add: false });
     }
     if let Some(op) = cx.state.links.first_op.filter(|_| !own.leaf) {
         link(ui, cx, document, Item::Op(op), "first run as");
