@@ -67,7 +67,10 @@ fn layer_picker(ui: &mut Ui, cx: &mut ViewContext<'_>, layers: u32) {
     };
     let picker = egui::ComboBox::from_id_salt("layer").width(96.0).selected_text(chosen);
     let picker = picker.close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
-    let response = picker.show_ui(ui, |ui| {
+    picker.show_ui(ui, |ui| {
+        if layers > 1 {
+            ui.weak("Ctrl+click: beside others");
+        }
         if ui.selectable_label(shown.is_empty(), "Whole graph").clicked() {
             cx.act(Action::SetLayer { layer: None, add: false });
             ui.close();
@@ -83,7 +86,6 @@ fn layer_picker(ui: &mut Ui, cx: &mut ViewContext<'_>, layers: u32) {
             }
         }
     });
-    response.response.on_hover_text("Ctrl+click in the list: several layers beside each other");
 }
 
 /// Where nodes stand, and what their colours and sizes say.
