@@ -269,6 +269,7 @@ impl Scene for Workspace {
 
     fn update(&mut self, context: &egui::Context, time: FrameTime) {
         self.take_loaded();
+        self.graph.take_answers();
         if let Some(chosen) = self.chosen.as_ref().and_then(|c| c.try_recv().ok()) {
             self.chosen = None;
             if let Some(path) = chosen {

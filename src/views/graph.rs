@@ -236,7 +236,6 @@ impl GraphView {
             return;
         };
         graph_tools::row(ui, cx, graph, self.is_settling(cx.state));
-        self.progress(ui, cx);
         self.prepare(ui.ctx(), gpu.gpu, cx.state, &document, graph);
 
         let (response, painter) =
@@ -265,6 +264,7 @@ impl GraphView {
         self.mouse(ui, cx, (&document, graph), &response);
         self.legend(ui, cx.state, rect);
         self.accessibility(ui, cx.state, &response, graph);
+        self.progress(ui, cx, rect);
     }
 
     /// Moves the camera where it was asked to go, and along with a layout that it showed all of.
@@ -505,18 +505,19 @@ impl GraphView {
     }
 
     /// What is worked out beside the frames, how far it is, and the way to end it.
-    fn progress(&self, ui: &mut Ui, cx: &mut ViewContext<'_>) {
+    fn progress(&self, ui: &mut Ui, cx: &mut ViewContext<'_>, rect: Rect) {
         let Some((what, share)) = self.work.under_way() else { return };
         ui.ctx().request_repaint_after(PROGRESS_PAUSE);
-        ui.horizontal(|ui| {
-            let text = format!("{what}, {:.0} %", share * 100.0);
-            ui.add(egui::ProgressBar::new(share).desired_width(230.0).text(text));
-            if let Some(action) = self.ends_work(cx.state)
-                && ui.small_button("Cancel").on_hover_text("Esc").clicked()
-            {
+        // Over the canvas, which keeps its size.
+        let text = format!("{what}, {:.0} %", share * 100.0);
+        let bar = Rect::from_min_size(rect.left_top() + Vec2::splat(8.0), Vec2::new(240.0, 18.0));
+        ui.put(bar, egui::ProgressBar::new(share).text(text));
+        if let Some(action) = self.ends_work(cx.state) {
+            let beside = Rect::from_min_size(bar.right_top() + Vec2::new(6.0, 0.0), Vec2::new(56.0, 18.0));
+            if ui.put(beside, egui::Button::new("Cancel").small()).on_hover_text("Esc").clicked() {
                 cx.act(action);
             }
-        });
+        }
     }
 
     /// What ends work that a person may not want to wait for.
@@ -612,6 +613,11 @@ impl GraphView {
     /// True while the layout is on its way to rest.
     pub fn is_settling(&self, state: &AppState) -> bool {
         self.shown.as_ref().is_some_and(|shown| shown.is_moving(state.graph.settling))
+    }
+
+    /// Picks up what was worked out beside the frames.
+    pub fn take_answers(&mut self) {
+        self.work.take_answers();
     }
 
     /// True while something is worked out after which the picture will be another.

@@ -83,14 +83,18 @@ pub struct GraphWork {
 }
 
 impl GraphWork {
-    /// Picks up what was worked out. `wake` asks for a frame, from any thread.
+    /// Has a thread to work in. `wake` asks for a frame, from any thread.
     pub fn begin(&mut self, wake: impl Fn() + Send + 'static) {
-        if self.background.is_none() {
+        if self.background.is_none() && self.fault.is_none() {
             match Background::start(wake) {
                 Ok(background) => self.background = Some(background),
                 Err(error) => self.fault = Some(format!("no thread to work in: {error}")),
             }
         }
+    }
+
+    /// Picks up what was worked out.
+    pub fn take_answers(&mut self) {
         while let Some(answer) = self.background.as_ref().and_then(Background::answer) {
             match answer {
                 Answer::Values(measured) => self.values = Some(measured),
@@ -109,6 +113,7 @@ impl GraphWork {
             && let Some(background) = &self.background
         {
             self.asked_values = Some(of);
+            self.done.store(0, Ordering::Relaxed);
             let (document, done) = (document.clone(), self.done.clone());
             background.ask(Question::Values, move |cancelled| {
                 let values = NodeValues::of(&document.trace, graph, Watch { cancelled, done: &done })?;
@@ -135,6 +140,7 @@ impl GraphWork {
             background.cancel();
             self.asked_values = None;
             self.asked_start = Some(subject.clone());
+            self.done.store(0, Ordering::Relaxed);
             let (document, subject, values) = (document.clone(), subject.clone(), values.cloned());
             let done = self.done.clone();
             background.ask(Question::Start, move |cancelled| {
