@@ -32,6 +32,7 @@ const NODE_SQUARE: u32 = 1u;
 const NODE_SELECTED: u32 = 2u;
 const NODE_HOVERED: u32 = 4u;
 const NODE_DIMMED: u32 = 8u;
+const NODE_PINNED: u32 = 32u;
 const EDGE_DASHED: u32 = 1u;
 const EDGE_DIMMED: u32 = 2u;
 const EDGE_HIGHLIGHTED: u32 = 8u;
@@ -87,6 +88,8 @@ struct NodeOut {
     @location(4) @interpolate(flat) outline: vec4<f32>,
     @location(5) @interpolate(flat) ring: vec4<f32>,
     @location(6) @interpolate(flat) square: f32,
+    // Radius of the hole that a pin leaves, 0 for none.
+    @location(7) @interpolate(flat) hole_px: f32,
 }
 
 @vertex
@@ -96,6 +99,7 @@ fn node_vertex(@builtin(vertex_index) vertex: u32) -> NodeOut {
     var out: NodeOut;
     out.square = select(0.0, 1.0, (style.flags & NODE_SQUARE) != 0u);
     out.radius_px = style.radius * view.scale;
+    out.hole_px = select(0.0, max(0.45 * out.radius_px, 1.5), (style.flags & NODE_PINNED) != 0u);
     out.fill = unpack4x8unorm(style.fill);
     out.outline = unpack4x8unorm(style.outline);
     out.alpha = select(1.0, view.dimmed_alpha, (style.flags & NODE_DIMMED) != 0u);
@@ -116,7 +120,8 @@ fn node_fragment(in: NodeOut) -> @location(0) vec4<f32> {
     let square = length(max(beyond, vec2(0.0))) + min(max(beyond.x, beyond.y), 0.0) - corner_px;
     let distance_px = mix(length(in.offset_px) - in.radius_px, square, in.square);
     let outline_px = clamp(0.16 * in.radius_px, 0.5, 2.0);
-    let rim = clamp(distance_px + outline_px + 0.5, 0.0, 1.0);
+    let hole = select(0.0, clamp(in.hole_px + 0.5 - length(in.offset_px), 0.0, 1.0), in.hole_px > 0.0);
+    let rim = max(clamp(distance_px + outline_px + 0.5, 0.0, 1.0), hole);
     let inside = clamp(0.5 - distance_px, 0.0, 1.0);
     let ring = clamp(RING_HALF_PX + 0.5 - abs(distance_px - RING_PX), 0.0, 1.0);
     return premultiplied(mix(in.fill, in.outline, rim), inside * in.alpha) + premultiplied(in.ring, ring * (1.0 - inside));

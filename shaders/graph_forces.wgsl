@@ -32,7 +32,7 @@ struct Spring {
 struct Anchor {
     home: vec2<f32>,
     radius: f32,
-    padding: u32,
+    pinned: u32,
 }
 
 @group(0) @binding(0) var<uniform> step_: LayoutStep;
@@ -106,6 +106,9 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
     }
     let here = positions[node];
     let anchor = anchors[node];
+    if anchor.pinned != 0u {
+        return;
+    }
     let cell = cell_of(here);
     let low = max(cell, vec2(1u)) - 1u;
     let high = min(cell + 1u, vec2(step_.grid_columns, step_.grid_rows) - 1u);
@@ -144,7 +147,8 @@ fn gather(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups)
 fn move_and_clear(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let index = folded(id, groups);
     if index < step_.node_count {
-        positions[index] = clamp(positions[index] + travel[index], step_.domain_min, step_.domain_max);
+        let moved = clamp(positions[index] + travel[index], step_.domain_min, step_.domain_max);
+        positions[index] = select(moved, anchors[index].home, anchors[index].pinned != 0u);
         atomicStore(&spring_sums[2u * index], 0);
         atomicStore(&spring_sums[2u * index + 1u], 0);
     }

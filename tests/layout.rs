@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use proptest::prelude::*;
 use tensorscope::analysis::layout::{LayoutCpu, energy, prepare, run_cpu, worst_overlap};
-use tensorscope::analysis::layout_fdg::run_fdg;
+use tensorscope::analysis::layout_fdg::{LayoutFdg, run_fdg};
 use tensorscope::analysis::layout_start::start_positions;
 use tensorscope::gpu::layout::{LayoutGpu, WORKGROUP, run_gpu, workgroups};
 use tensorscope::gpu::{Gpu, shaders};
@@ -299,6 +299,75 @@ fn the_kernels_follow_their_twin_step_by_step() {
 }
 
 #[test]
+fn pinned_nodes_stay_where_they_are_and_the_rest_makes_room_on_every_engine() {
+    let gpu = Gpu::headless().expect("an adapter");
+    let graph = transformer(4, 2);
+    let problem = prepare(&graph, LayoutParams::default());
+    let mut cpu = LayoutCpu::new(problem.clone());
+    let mut on_gpu = LayoutGpu::new(&gpu, problem.clone()).expect("a layout");
+    let mut fdg = LayoutFdg::new(&graph, problem.start(), Some(30));
+    while !cpu.at_rest() {
+        cpu.step();
+    }
+    on_gpu.step(&gpu, u32::MAX);
+    // One onto another node, one far beyond everything.
+    let onto = cpu.positions[20];
+    let pins = [(7, Some(onto)), (11, Some([900.0, -700.0]))];
+    cpu.pin(&pins);
+    on_gpu.pin(&gpu, &pins);
+    fdg.pin(&pins);
+    assert!(!cpu.at_rest() && !on_gpu.at_rest(), "it settles anew");
+    for step in 0..8 {
+        cpu.step();
+        on_gpu.step(&gpu, 1);
+        for (node, (a, b)) in cpu.positions.iter().zip(&on_gpu.read_positions(&gpu).expect("positions")).enumerate() {
+            let off = (a[0] - b[0]).abs().max((a[1] - b[1]).abs());
+            assert!(off < 2e-3, "step {step}, node {node}: {a:?} {b:?}");
+        }
+    }
+    while !cpu.at_rest() {
+        cpu.step();
+    }
+    on_gpu.step(&gpu, u32::MAX);
+    while !fdg.at_rest() {
+        fdg.step();
+    }
+    for positions in [&cpu.positions, &on_gpu.read_positions(&gpu).expect("positions"), &fdg.positions()] {
+        assert_eq!((positions[7], positions[11]), (onto, [900.0, -700.0]));
+        assert!(positions[20] != onto, "what was there has moved away");
+        assert!(finite(positions));
+    }
+    assert!(worst_overlap(&cpu.problem, &cpu.positions) <= 0.0);
+
+    // Let go, both are drawn back to where the structure wants them.
+    cpu.pin(&[(7, None), (11, None)]);
+    on_gpu.pin(&gpu, &[(7, None), (11, None)]);
+    while !cpu.at_rest() {
+        cpu.step();
+    }
+    on_gpu.step(&gpu, u32::MAX);
+    for positions in [&cpu.positions, &on_gpu.read_positions(&gpu).expect("positions")] {
+        assert!(positions[11][0] < 900.0 && positions[7] != onto);
+    }
+    assert_eq!(cpu.problem.start(), problem.start());
+}
+
+#[test]
+fn positions_come_back_without_waiting() {
+    let gpu = Gpu::headless().expect("an adapter");
+    let problem = prepare(&transformer(3, 1), LayoutParams::default());
+    let mut layout = LayoutGpu::new(&gpu, problem).expect("a layout");
+    assert_eq!(layout.positions().answer(&gpu).expect("no fault"), None, "nobody asked");
+    layout.step(&gpu, 5);
+    layout.positions().ask(&gpu);
+    let then = layout.read_positions(&gpu).expect("positions");
+    layout.step(&gpu, 50);
+    gpu.wait().expect("done");
+    assert_eq!(layout.positions().answer(&gpu).expect("no fault"), Some(then));
+    assert!(!layout.positions().is_asked());
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_does_not() {
     let gpu = Gpu::headless().expect("an adapter");
     let graph = transformer(10, 4);
@@ -480,7 +549,7 @@ fn rust_and_wgsl_agree_on_the_layout_structs() {
         ]
     );
     mirror!(Spring, "Spring", [a = "a", b = "b", weight = "weight", rest = "rest"]);
-    mirror!(Anchor, "Anchor", [home = "home", radius = "radius", _padding = "padding"]);
+    mirror!(Anchor, "Anchor", [home = "home", radius = "radius", pinned = "pinned"]);
     assert!(shaders::GRAPH_FORCES.contains(&format!("const WORKGROUP: u32 = {WORKGROUP}u;")));
     assert_eq!(shaders::GRAPH_FORCES.matches(&format!("@workgroup_size({WORKGROUP})")).count(), 3);
 }

@@ -10,7 +10,7 @@ use tensorscope::app::workspace::{Options, Workspace};
 use tensorscope::app::{Waker, input};
 use tensorscope::formats::{self, Progress};
 use tensorscope::gpu::Gpu;
-use tensorscope::kernel_io::layout::Arrangement;
+use tensorscope::kernel_io::layout::{Arrangement, LayoutEngine};
 use tensorscope::state::{Action, ItemRef, NodeColor, NodeSize, Trail, View};
 use tensorscope::trace::Track;
 
@@ -248,14 +248,14 @@ fn keys_walk_through_layers_passes_and_history() {
 #[test]
 fn the_layer_picker_shows_a_self_contained_subgraph() {
     let mut session = Session::new();
-    session.act(Action::SetLayer { layer: Some(5) });
+    session.act(Action::SetLayer { layer: Some(5), add: false });
     session.place("Layer 5");
     let outside = session.node("blk.6.attn_q.weight");
     assert_eq!(session.scene.place_of_node(outside), None);
     assert!(session.scene.place_of_node(session.node("blk.5.attn_q.weight")).is_some());
     let next = session.node("ffn_inp-6");
     assert!(session.scene.place_of_node(next).is_some(), "what it feeds is there");
-    session.act(Action::SetLayer { layer: None });
+    session.act(Action::SetLayer { layer: None, add: false });
     assert!(session.scene.place_of_node(outside).is_some());
 }
 
@@ -348,7 +348,7 @@ fn experts_stand_apart_and_a_click_on_one_selects_it_everywhere() {
     let moe = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moe-128x48.tscope");
     let trace = formats::open(&moe, &Progress::default()).unwrap();
     session.scene.show(moe, trace);
-    session.act(Action::SetLayer { layer: Some(3) });
+    session.act(Action::SetLayer { layer: Some(3), add: false });
     session.act(Action::UnfoldExperts { unfolded: true });
     let first_slice = session.node("blk.3.ffn_gate_exps.weight");
     let at = session.scene.place_of_node(first_slice).unwrap();
@@ -494,4 +494,141 @@ fn over_the_timeline_the_wheel_scrolls_and_zooms_with_ctrl() {
     assert!(scrolled.start > before.start && (scrolled.len() - before.len()).abs() < 1.0, "{before:?} {scrolled:?}");
     let zoomed = turn(Modifiers::COMMAND, &mut session);
     assert!(zoomed.len() > 1.05 * scrolled.len(), "{scrolled:?} {zoomed:?}");
+}
+
+#[test]
+fn a_dragged_node_stays_where_it_was_put_until_it_is_let_go() {
+    let mut session = Session::new();
+    session.act(Action::SetLayer { layer: Some(5), add: false });
+    let (node, beside) = (session.node("attn_norm-5"), session.node("ffn_up-5"));
+    let place = |session: &Session, node| session.scene.place_of_node(node).unwrap();
+    let (from, before) = (place(&session, node), place(&session, beside));
+    let to = from + Vec2::new(-15.0, 60.0);
+    session.step(input::hover(from));
+    for events in input::drag(from, to, 6, PointerButton::Primary, Modifiers::NONE) {
+        session.step(events);
+    }
+    session.settle();
+    let pins = |session: &Session| session.scene.state.graph.pins.values().flatten().count();
+    assert_eq!(pins(&session), 1);
+    assert!((place(&session, node) - to).length() < 1.5, "{:?} {to:?}", place(&session, node));
+    assert!((place(&session, beside) - before).length() < 8.0, "the picture did not move along");
+
+    // It is another graph that it was pinned in.
+    session.act(Action::SetLayer { layer: Some(6), add: false });
+    session.act(Action::SetLayer { layer: Some(5), add: false });
+    let camera = session.scene.state.graph.camera.goal();
+    let pinned = session.scene.state.graph.pins.values().next().unwrap().values().next().copied().unwrap();
+    let canvas = session.canvas("Graph canvas").center();
+    let there = canvas + Vec2::new(pinned[0] - camera.center[0], pinned[1] - camera.center[1]) * camera.scale;
+    assert!((place(&session, node) - there).length() < 1.5);
+
+    // The inspector says so, P lets it go, and pins it again where it is.
+    session.click_at(place(&session, node));
+    session.place("Unpin");
+    session.press(Key::P, Modifiers::NONE);
+    assert_eq!(pins(&session), 0);
+    assert!((place(&session, node) - there).length() > 10.0, "drawn back to where it belongs");
+    session.press(Key::P, Modifiers::NONE);
+    assert_eq!(pins(&session), 1);
+    session.press(Key::P, Modifiers::SHIFT);
+    assert_eq!(pins(&session), 0);
+}
+
+#[test]
+fn a_drag_beside_nodes_moves_the_picture() {
+    let mut session = Session::new();
+    session.act(Action::SetLayer { layer: Some(5), add: false });
+    let node = session.node("attn_norm-5");
+    let before = session.scene.place_of_node(node).unwrap();
+    let from = session.canvas("Graph canvas").center_bottom() - Vec2::new(0.0, 20.0);
+    session.step(input::hover(from));
+    for events in input::drag(from, from - Vec2::new(0.0, 50.0), 6, PointerButton::Primary, Modifiers::NONE) {
+        session.step(events);
+    }
+    session.settle();
+    assert!(session.scene.place_of_node(node).unwrap().y < before.y - 30.0);
+    assert!(session.scene.state.graph.pins.is_empty());
+}
+
+#[test]
+fn layers_stand_beside_each_other_and_neighbours_are_a_click_away() {
+    let mut session = Session::new();
+    session.act(Action::SetLayer { layer: Some(5), add: false });
+    let (nodes, _) = session.scene.shown_graph_size();
+    session.act(Action::SetLayer { layer: Some(7), add: true });
+    assert_eq!(session.scene.state.graph.layers().into_iter().collect::<Vec<_>>(), [5, 7]);
+    session.place("Layers 5, 7");
+    assert!(session.scene.shown_graph_size().0 > nodes + 40);
+    for shown in ["blk.5.attn_q.weight", "blk.7.attn_q.weight", "ffn_inp-6"] {
+        assert!(session.scene.place_of_node(session.node(shown)).is_some(), "{shown}");
+    }
+    assert_eq!(session.scene.place_of_node(session.node("blk.6.attn_q.weight")), None);
+    session.press(Key::ArrowLeft, Modifiers::ALT);
+    assert_eq!(session.scene.state.graph.layers().into_iter().collect::<Vec<_>>(), [5]);
+    session.press(Key::ArrowRight, Modifiers::ALT);
+    session.act(Action::SetLayer { layer: Some(7), add: true });
+    assert_eq!(session.scene.shown_graph_size().0, nodes, "added once more, it is taken away");
+
+    // Purple, of layer 6; and orange, of layer 5.
+    for (node, layer) in [("norm-6", 6), ("l_out-5", 5)] {
+        let node = session.node(node);
+        session.click_at(session.scene.place_of_node(node).unwrap());
+        let state = &session.scene.state;
+        assert_eq!((state.graph.layer, state.graph.layers().len()), (Some(layer), 1));
+        assert_eq!(state.selection, Some(Item::Node { graph: 0, node }));
+    }
+}
+
+#[test]
+fn every_engine_lays_the_graph_out_and_the_status_line_says_which() {
+    let mut session = Session::new();
+    session.act(Action::SetLayer { layer: Some(5), add: false });
+    let node = session.node("ffn_up-5");
+    let mut places = Vec::new();
+    for (engine, name) in [(LayoutEngine::Gpu, "(GPU)"), (LayoutEngine::Cpu, "(CPU)"), (LayoutEngine::Fdg, "(fdg-sim)")]
+    {
+        session.act(Action::SetLayoutEngine { engine });
+        assert!(session.target.find_by(|text| text.contains(&format!("at rest {name}"))).is_some(), "{name}");
+        places.push(session.scene.place_of_node(node).unwrap());
+    }
+    assert!((places[0] - places[1]).length() < 2.0, "twins: {places:?}");
+    assert!((places[0] - places[2]).length() > 2.0, "fdg-sim has forces of its own: {places:?}");
+}
+
+#[test]
+fn distances_are_worked_out_beside_the_frames_and_esc_ends_that() {
+    let mut session = Session::new();
+    let node = session.node("blk.20.attn_q.weight");
+    let rows = session.scene.place_of_node(node).unwrap();
+    session.scene.act(Action::SetArrangement { arrangement: Arrangement::Distances });
+    session.step(Vec::new());
+    session.step(Vec::new());
+    assert!(session.scene.place_of_node(node).is_some(), "something is there meanwhile");
+    session.press(Key::Escape, Modifiers::NONE);
+    assert_eq!(session.scene.state.graph.arrangement, Arrangement::Rows);
+    assert!((session.scene.place_of_node(node).unwrap() - rows).length() < 1.0);
+    session.act(Action::SetArrangement { arrangement: Arrangement::Distances });
+    assert!((session.scene.place_of_node(node).unwrap() - rows).length() > 20.0);
+    let canvas = session.canvas("Graph canvas");
+    for name in ["blk.0.attn_q.weight", "blk.29.attn_q.weight"] {
+        let place = session.scene.place_of_node(session.node(name)).unwrap();
+        assert!(canvas.contains(place), "all of it is in view again: {name} at {place}");
+    }
+}
+
+#[test]
+fn colours_by_what_the_run_did_come_once_they_are_known() {
+    let mut session = Session::new();
+    let canvas = session.canvas("Graph canvas");
+    let plain = session.target.read_rgba(&session.gpu).unwrap();
+    session.act(Action::SetNodeColor { color: NodeColor::Bytes });
+    let colored = session.target.read_rgba(&session.gpu).unwrap();
+    let width = SIZE_PX[0] as usize;
+    let differing = (canvas.top() as usize + 20..canvas.bottom() as usize - 80)
+        .flat_map(|y| (canvas.left() as usize..canvas.right() as usize).map(move |x| 4 * (y * width + x)))
+        .filter(|&at| plain[at..at + 3] != colored[at..at + 3])
+        .count();
+    assert!(differing > 1_000, "{differing}");
+    assert!(session.target.find_by(|text| text.contains("adding up")).is_none(), "no longer under way");
 }

@@ -42,8 +42,9 @@ pub struct DisplayEdge {
 }
 
 impl DisplayGraph {
-    pub fn new(graph: &Graph, layer: Option<u32>, folded: &BTreeSet<u32>) -> Self {
-        match layer.and_then(|layer| graph.layer_view(layer)) {
+    /// The subgraph of `layers`, or without any the whole graph with the layers in `folded` as one node each.
+    pub fn new(graph: &Graph, layers: &BTreeSet<u32>, folded: &BTreeSet<u32>) -> Self {
+        match graph.layers_view(layers) {
             Some(view) => {
                 let mut shown_as = vec![None; graph.nodes.len()];
                 let mut nodes = Vec::with_capacity(view.nodes.len());
@@ -125,6 +126,35 @@ impl DisplayGraph {
         Some(Self { nodes, edges, shown_as })
     }
 
+    /// Per node: the block that it stands in. What a layer reads and feeds stands before and behind it, in one block with
+    /// it; beside one layer alone, what is shared does too.
+    fn blocks(&self, graph: &Graph) -> Vec<u32> {
+        let own = |n: &DisplayNode| graph.nodes[n.node as usize].layer;
+        let is_layer = |n: &DisplayNode| n.category == Some(Category::Layer);
+        let shown: BTreeSet<u32> = self.nodes.iter().filter(|n| is_layer(n)).filter_map(own).collect();
+        let mut blocks: Vec<u32> = self
+            .nodes
+            .iter()
+            .map(|n| match (n.category, own(n)) {
+                (Some(Category::Layer) | None, Some(layer)) => layer,
+                (Some(_), _) if shown.len() == 1 => shown.first().copied().unwrap_or(NO_LAYER),
+                _ => NO_LAYER,
+            })
+            .collect();
+        for edge in &self.edges {
+            let (source, target) = (&self.nodes[edge.source as usize], &self.nodes[edge.target as usize]);
+            if source.category == Some(Category::Input) && is_layer(target) {
+                let block = &mut blocks[edge.source as usize];
+                *block = own(target).unwrap_or(NO_LAYER).min(*block);
+            }
+            if target.category == Some(Category::Output) && is_layer(source) {
+                let block = &mut blocks[edge.target as usize];
+                *block = own(source).filter(|&layer| *block == NO_LAYER || layer > *block).unwrap_or(*block);
+            }
+        }
+        blocks
+    }
+
     /// What the layout engines need of it.
     pub fn layout_graph(&self, graph: &Graph) -> LayoutGraph {
         let is_leaf = |n: &DisplayNode| n.folded.is_none() && graph.nodes[n.node as usize].leaf;
@@ -133,16 +163,12 @@ impl DisplayGraph {
             None if is_leaf(n) => LEAF_RADIUS,
             None => OP_RADIUS,
         };
-        // What a layer reads and feeds stands before and behind it, in one block with it.
-        let layer = |n: &DisplayNode| match n.category {
-            Some(_) => 0,
-            None => graph.nodes[n.node as usize].layer.unwrap_or(NO_LAYER),
-        };
+        let layers = self.blocks(graph);
         let edges: Vec<[u32; 2]> = self.edges.iter().map(|e| [e.source, e.target]).collect();
         let leaf: Vec<bool> = self.nodes.iter().map(is_leaf).collect();
         let places: Vec<u32> = self.nodes.iter().map(|n| n.node).collect();
         LayoutGraph {
-            layer: self.nodes.iter().map(layer).collect(),
+            layer: layers,
             order: execution_orders(&places, &leaf, &edges),
             radius: self.nodes.iter().map(radius).collect(),
             edges,
@@ -181,19 +207,19 @@ mod tests {
     #[test]
     fn folding_keeps_one_edge_between_what_is_left() {
         let graph = chain();
-        let display = DisplayGraph::new(&graph, None, &BTreeSet::from([0]));
+        let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::from([0]));
         assert_eq!(display.nodes.iter().map(|n| n.count).collect::<Vec<_>>(), [1, 2, 1, 1, 1]);
         let edges: Vec<_> = display.edges.iter().map(|e| (e.source, e.target)).collect();
         assert_eq!(edges, [(0, 1), (1, 2), (2, 3), (4, 1), (4, 3)]);
         assert_eq!(display.shown_as[2], Some(1));
-        let whole = DisplayGraph::new(&graph, None, &BTreeSet::new());
+        let whole = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
         assert_eq!((whole.nodes.len(), whole.edges.len()), (6, 7));
     }
 
     #[test]
     fn slices_stand_apart_with_the_edges_of_the_whole() {
         let graph = chain();
-        let whole = DisplayGraph::new(&graph, None, &BTreeSet::new());
+        let whole = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
         let apart = whole.with_slices(&[1, 1, 1, 1, 1, 3]).unwrap();
         let experts: Vec<_> = apart.nodes.iter().map(|n| (n.node, n.expert)).collect();
         assert_eq!(experts[5..], [(5, Some(0)), (5, Some(1)), (5, Some(2))]);
@@ -201,18 +227,34 @@ mod tests {
         assert_eq!(apart.shown_as[5], Some(5));
         assert_eq!(apart.layout_graph(&graph).order[5..], [1, 1, 1], "they go with the first that reads them");
         assert!(whole.with_slices(&[u32::MAX; 6]).is_none(), "a claim of many costs no memory");
-        let folded = DisplayGraph::new(&graph, None, &BTreeSet::from([0]));
+        let folded = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::from([0]));
         assert_eq!(folded.with_slices(&[9, 9, 9, 1, 1, 1]).unwrap().nodes[9].expert, None, "a folded layer stays one");
     }
 
     #[test]
     fn a_layer_is_shown_with_categories() {
         let graph = chain();
-        let display = DisplayGraph::new(&graph, Some(1), &BTreeSet::from([0]));
+        let display = DisplayGraph::new(&graph, &BTreeSet::from([1]), &BTreeSet::from([0]));
         let categories: Vec<_> = display.nodes.iter().filter_map(|n| n.category).collect();
         assert_eq!(categories, [Category::Input, Category::Layer, Category::Layer, Category::Shared]);
         assert_eq!(display.edges.iter().filter(|e| e.cross_layer).count(), 1);
         let layout = display.layout_graph(&graph);
         assert_eq!(layout.order, [2, 3, 4, 2], "a leaf goes with the first that reads it");
+        assert_eq!(layout.layer, [1; 4], "all in one block");
+    }
+
+    #[test]
+    fn layers_beside_each_other_stand_as_blocks_with_what_they_read_and_feed() {
+        let mut graph = chain();
+        // An output of layer 1 and of layer 2, which are not neighbours in what is shown.
+        graph.nodes[0].name = "a-5".to_owned();
+        graph.edges.push(crate::trace::GraphEdge { source: 4, target: 0, slot: 0 });
+        graph.classify();
+        let display = DisplayGraph::new(&graph, &BTreeSet::from([0, 1]), &BTreeSet::new());
+        let categories: Vec<_> = display.nodes.iter().filter_map(|n| n.category).collect();
+        use Category::{Input, Layer, Shared};
+        assert_eq!(categories, [Input, Layer, Layer, Layer, Layer, Shared]);
+        assert_eq!(display.layout_graph(&graph).layer, [0, 0, 0, 1, 1, NO_LAYER]);
+        assert_eq!(display.edges.iter().filter(|e| e.cross_layer).count(), 3);
     }
 }

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use super::graph_display::DisplayNode;
+use super::watch::Watch;
 use crate::trace::{Graph, Trace};
 
 /// Sums over all passes of the run that have the graph.
@@ -25,12 +26,14 @@ pub struct NodeValues {
 }
 
 impl NodeValues {
-    pub fn of(trace: &Trace, graph_index: u32) -> Self {
+    /// `None` where `watch` ended it.
+    pub fn of(trace: &Trace, graph_index: u32, watch: Watch<'_>) -> Option<Self> {
         let none = Graph::default();
         let graph = trace.graphs.get(graph_index as usize).unwrap_or(&none);
         let mut values = Self { nodes: vec![NodeValue::default(); graph.nodes.len()], ..Self::default() };
         let mut of_range = vec![0u64; trace.ranges.tensor.len()];
         for pass in trace.passes.iter().filter(|pass| pass.graph == Some(graph_index)) {
+            watch.reach([0, 1000], pass.first_op as usize, trace.op_count())?;
             let ops = pass.first_op as usize..pass.first_op.saturating_add(pass.ops) as usize;
             for op in ops.start..ops.end.min(trace.op_count()) {
                 let mut sum = NodeValue { time_ns: trace.ops.duration_ns.get(op).unwrap_or(0), ..NodeValue::default() };
@@ -64,7 +67,7 @@ impl NodeValues {
                 values.slices.entry((node, expert)).or_default().add(value);
             }
         }
-        values
+        Some(values)
     }
 
     /// Of what `shown` stands for: a node, one expert's slice of it, or a folded layer.

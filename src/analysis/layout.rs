@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::analysis::layout_distances::distance_positions;
 use crate::analysis::layout_start::start_positions;
+use crate::analysis::watch::Watch;
 use crate::kernel_io::layout::{Arrangement, LayoutGraph, LayoutParams, LayoutProblem, LayoutResult, LayoutStep};
 
 /// Below this many nodes, threads cost more than they bring.
@@ -16,10 +17,24 @@ const SEED_JITTER: f32 = 0.02;
 
 /// Structural start, springs and grid of a graph, ready for any engine.
 pub fn prepare(graph: &LayoutGraph, params: LayoutParams) -> LayoutProblem {
-    let mut start = match params.arrangement {
+    let start = match params.arrangement {
         Arrangement::Rows => start_positions(graph),
-        Arrangement::Distances => distance_positions(graph),
+        // Nobody ends it.
+        Arrangement::Distances => distance_positions(graph, Watch::nobody()).unwrap_or_default(),
     };
+    problem(graph, start, params)
+}
+
+/// The same while somebody watches, for starts that take long; `None` where the watch ended it.
+pub fn prepare_watched(graph: &LayoutGraph, params: LayoutParams, watch: Watch<'_>) -> Option<LayoutProblem> {
+    let start = match params.arrangement {
+        Arrangement::Rows => start_positions(graph),
+        Arrangement::Distances => distance_positions(graph, watch)?,
+    };
+    Some(problem(graph, start, params))
+}
+
+fn problem(graph: &LayoutGraph, mut start: Vec<[f32; 2]>, params: LayoutParams) -> LayoutProblem {
     for (node, position) in start.iter_mut().enumerate() {
         let hash = mix(node as u32 ^ (params.seed as u32) ^ ((params.seed >> 32) as u32).rotate_left(16));
         position[0] += SEED_JITTER * direction(hash)[0];
@@ -70,6 +85,22 @@ impl LayoutCpu {
         self.steps_done >= self.problem.iterations
     }
 
+    /// Share of the way to rest, 0 to 1.
+    pub fn progress(&self) -> f32 {
+        self.steps_done as f32 / self.problem.iterations.max(1) as f32
+    }
+
+    /// Pins nodes or lets them go; what is around them settles anew.
+    pub fn pin(&mut self, pins: &[(u32, Option<[f32; 2]>)]) {
+        for &(node, at) in pins {
+            self.problem.pin(node, at);
+            if let (Some(position), Some(_)) = (self.positions.get_mut(node as usize), at) {
+                *position = self.problem.anchors[node as usize].home;
+            }
+        }
+        self.steps_done = self.steps_done.min(self.problem.warm_step());
+    }
+
     /// Moves the nodes (those of one call at once) and starts cooling anew.
     pub fn set_positions(&mut self, positions: &[[f32; 2]]) {
         for (node, position) in self.positions.iter_mut().enumerate() {
@@ -112,6 +143,9 @@ impl LayoutCpu {
     fn moved(&self, step: &LayoutStep, node: usize) -> [f32; 2] {
         let here = self.positions[node];
         let anchor = &self.problem.anchors[node];
+        if anchor.pinned != 0 {
+            return anchor.home;
+        }
         let cell = cell_of(step, here);
         let mut force = self.spring_sums[node];
         let mut push = [0i32; 2];

@@ -2,18 +2,27 @@
 
 use hashbrown::HashMap;
 
+use crate::analysis::watch::Watch;
 use crate::kernel_io::layout::{LayoutGraph, RADIUS_RANGE};
 
 /// Free space between the rims of two nodes, in layout units.
 const GAP: f32 = 0.5;
 
 /// Moves `nodes` as little as it takes; those earlier in the list stay closer to their place.
-pub fn part(graph: &LayoutGraph, nodes: &[u32], positions: &mut [[f32; 2]]) {
+/// `None` where `watch` ended it; its share of all the work is `share`.
+pub fn part(
+    graph: &LayoutGraph,
+    nodes: &[u32],
+    positions: &mut [[f32; 2]],
+    watch: Watch<'_>,
+    share: [u32; 2],
+) -> Option<()> {
     let largest = nodes.iter().map(|&node| graph.radius_units(node as usize)).fold(RADIUS_RANGE[0], f32::max);
     let mut taken = Taken { cell_units: 2.0 * largest + GAP, cells: HashMap::new() };
     // Around a crowded place, rings that were full once stay full.
     let mut full_rings: HashMap<(i32, i32), u32> = HashMap::new();
-    for &node in nodes {
+    for (done, &node) in nodes.iter().enumerate() {
+        watch.reach(share, done, nodes.len())?;
         let radius = graph.radius_units(node as usize);
         let wanted = positions[node as usize].map(|along| if along.is_finite() { along } else { 0.0 });
         let pitch = 2.0 * radius + GAP;
@@ -38,6 +47,7 @@ pub fn part(graph: &LayoutGraph, nodes: &[u32], positions: &mut [[f32; 2]]) {
         taken.put(place, radius);
         positions[node as usize] = place;
     }
+    Some(())
 }
 
 /// Middle and radius.
@@ -80,7 +90,7 @@ mod tests {
         let mut positions = vec![[5.0, 5.0]; count];
         positions[0] = [500.0, 0.0];
         let nodes: Vec<u32> = (0..count as u32).collect();
-        part(&graph, &nodes, &mut positions);
+        part(&graph, &nodes, &mut positions, Watch::nobody(), [0, 1000]).unwrap();
         assert_eq!(positions[0], [500.0, 0.0]);
         for a in 1..count {
             let from_heap = (positions[a][0] - 5.0).hypot(positions[a][1] - 5.0);

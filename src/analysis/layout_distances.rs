@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::analysis::layout_apart::part;
 use crate::analysis::layout_blocks::{self, Home};
 use crate::analysis::layout_start::{Structure, place_shared};
+use crate::analysis::watch::Watch;
 use crate::kernel_io::layout::LayoutGraph;
 
 /// Layout units of one step along an edge: two usual nodes and the gap at which their spring is at ease.
@@ -31,20 +32,26 @@ const COMPONENT_GAP: f32 = 6.0;
 const ASPECT: f32 = 1.6;
 const UNREACHED: u32 = u32::MAX;
 
-/// A position per node in layout units; nodes do not overlap. The same graph gives the same positions.
-pub fn distance_positions(graph: &LayoutGraph) -> Vec<[f32; 2]> {
+/// Thousandths of the work: distances, fitting, and parting what would overlap.
+const SHARES: [u32; 4] = [0, 150, 400, 1000];
+
+/// A position per node in layout units; nodes do not overlap. The same graph gives the same positions. `None` where
+/// `watch` ended it.
+pub fn distance_positions(graph: &LayoutGraph, watch: Watch<'_>) -> Option<Vec<[f32; 2]>> {
     let structure = Structure::new(graph);
     let homes = layout_blocks::homes(graph, &structure);
     let ways = Ways::new(graph, &homes);
-    let mut placed: Vec<Component> = ways.components(&structure).into_iter().map(|nodes| ways.arrange(nodes)).collect();
+    let components = ways.components(&structure);
+    let mut placed: Vec<Component> =
+        components.into_iter().map(|nodes| ways.arrange(nodes, watch)).collect::<Option<_>>()?;
     let mut positions = vec![[0.0; 2]; graph.node_count()];
     pack(&mut placed, graph, &mut positions);
     let wanted: Vec<u32> =
         structure.sequence.iter().copied().filter(|&node| homes[node as usize] != Home::Shared).collect();
-    part(graph, &wanted, &mut positions);
+    part(graph, &wanted, &mut positions, watch, [SHARES[2], SHARES[3]])?;
     let width_units = to_origin(&wanted, &mut positions);
     place_shared(graph, &structure, &homes, width_units, &mut positions);
-    positions
+    Some(positions)
 }
 
 /// Moves the chosen nodes so that the leftmost stands at 0; gives their width.
@@ -154,12 +161,12 @@ impl Ways {
         away
     }
 
-    fn arrange(&self, nodes: Vec<u32>) -> Component {
+    fn arrange(&self, nodes: Vec<u32>, watch: Watch<'_>) -> Option<Component> {
         if nodes.len() < 3 {
             let places = (0..nodes.len()).map(|at| [STEP_UNITS * at as f32, 0.0]).collect();
-            return Component { nodes, places };
+            return Some(Component { nodes, places });
         }
-        let (pivots, distances) = self.pivots(&nodes);
+        let (pivots, distances) = self.pivots(&nodes, watch)?;
         let mut places = by_pivots(&distances, nodes.len());
         let mut local = vec![UNREACHED; self.shared.len()];
         for (at, &node) in (0u32..).zip(&nodes) {
@@ -171,7 +178,8 @@ impl Ways {
             *place = [place[0] + 0.3 * angle.cos(), place[1] + 0.3 * angle.sin()];
         }
         let pivots: Vec<u32> = pivots.iter().map(|&pivot| local[pivot as usize]).collect();
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            watch.reach([SHARES[1], SHARES[2]], round, ROUNDS)?;
             places = (0..nodes.len())
                 .into_par_iter()
                 .map(|at| self.fitting(nodes[at], at, &local, &pivots, &distances, &places))
@@ -184,16 +192,17 @@ impl Ways {
         for place in &mut places {
             *place = [place[0] * direction, place[1] * STEP_UNITS];
         }
-        Component { nodes, places }
+        Some(Component { nodes, places })
     }
 
     /// Pivots, each as far as can be from those before, and per pivot the distance of every node in steps.
-    fn pivots(&self, nodes: &[u32]) -> (Vec<u32>, Vec<Vec<f32>>) {
+    fn pivots(&self, nodes: &[u32], watch: Watch<'_>) -> Option<(Vec<u32>, Vec<Vec<f32>>)> {
         let mut nearest = vec![UNREACHED; nodes.len()];
         let mut pivots = Vec::new();
         let mut distances = Vec::new();
         let mut next = nodes[0];
         while pivots.len() < MOST_PIVOTS.min(nodes.len()) {
+            watch.reach([SHARES[0], SHARES[1]], pivots.len(), MOST_PIVOTS)?;
             let away = self.distances(next);
             distances.push(nodes.iter().map(|&node| away[node as usize] as f32 / PARTS).collect());
             pivots.push(next);
@@ -209,7 +218,7 @@ impl Ways {
             }
             next = furthest.1;
         }
-        (pivots, distances)
+        Some((pivots, distances))
     }
 
     /// Where the distances of one node, that of `at`, fit best while all others stay.

@@ -19,3 +19,4 @@ pub mod links;
 pub mod probe;
 pub mod row_axis;
 pub mod seeks;
+pub mod watch;

@@ -119,6 +119,15 @@ impl Workspace {
         self.graph.place_of_node(&self.state, node)
     }
 
+    pub fn graph_is_settling(&self) -> bool {
+        self.graph.is_settling(&self.state)
+    }
+
+    /// Nodes and edges that the graph panel shows.
+    pub fn shown_graph_size(&self) -> (u64, u64) {
+        self.graph.shown_size()
+    }
+
     /// Ops that the table lists.
     pub fn row_count(&self) -> usize {
         self.table.row_count()
@@ -260,6 +269,7 @@ impl Scene for Workspace {
 
     fn update(&mut self, context: &egui::Context, time: FrameTime) {
         self.take_loaded();
+        self.graph.take_answers();
         if let Some(chosen) = self.chosen.as_ref().and_then(|c| c.try_recv().ok()) {
             self.chosen = None;
             if let Some(path) = chosen {
@@ -297,7 +307,11 @@ impl Scene for Workspace {
         let under = at.and_then(|at| self.places.iter().find(|(_, rect)| rect.contains(at))).map(|(view, _)| *view);
         {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
-            self.focus_search |= keys::handle(ui, &mut cx, under).focus_search;
+            let wishes = keys::handle(ui, &mut cx, under, self.graph.ends_work(&self.state));
+            self.focus_search |= wishes.focus_search;
+            if wishes.toggle_pin {
+                cx.actions.extend(self.graph.toggle_pin(&self.state));
+            }
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
@@ -335,6 +349,7 @@ impl Scene for Workspace {
     fn busy(&self) -> bool {
         self.loader.is_some()
             || self.graph.is_settling(&self.state)
+            || self.graph.is_working()
             || self.heatmap.is_working()
             || !self.script.is_done()
             || !self.actions.is_empty()

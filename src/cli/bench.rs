@@ -1,11 +1,13 @@
 //! `bench RUN`: times of what people wait for, here and now.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::args::BenchArgs;
+use super::bench_graph::{self, GraphFrames};
 use super::{CliError, open, print_json, print_text};
 use crate::analysis::filter::Filter;
 use crate::analysis::graph_display::DisplayGraph;
@@ -24,11 +26,11 @@ use crate::state::{Action, Axes, View};
 use crate::trace::tracks::{HeatTables, Order, TrackLayout};
 use crate::trace::{Trace, Track};
 
-const SIZE_PX: [u32; 2] = [1280, 720];
-const FRAME: Duration = Duration::from_nanos(16_666_667);
+pub(super) const SIZE_PX: [u32; 2] = [1280, 720];
+pub(super) const FRAME: Duration = Duration::from_nanos(16_666_667);
 /// Frames made after everything has come to rest; none of them should be painted.
 const FRAMES_AT_REST: usize = 60;
-const MOST_FRAMES_TO_REST: usize = 2_000;
+pub(super) const MOST_FRAMES_TO_REST: usize = 2_000;
 const FILTER_RUNS: usize = 5;
 const BINNING_RUNS: usize = 9;
 const BINNED_CELLS: (u32, u32) = (1024, 256);
@@ -53,6 +55,7 @@ struct Bench {
     layout_step_ms: Option<f64>,
     filter_ms: f64,
     binning: Binning,
+    graphs: Vec<GraphFrames>,
     frames_at_rest: usize,
 }
 
@@ -66,15 +69,15 @@ struct Binning {
 }
 
 #[derive(Serialize)]
-struct Frames {
-    frames: usize,
-    median_ms: f64,
-    p95_ms: f64,
-    max_ms: f64,
+pub(super) struct Frames {
+    pub frames: usize,
+    pub median_ms: f64,
+    pub p95_ms: f64,
+    pub max_ms: f64,
 }
 
 impl Frames {
-    fn of(mut ms: Vec<f64>) -> Self {
+    pub fn of(mut ms: Vec<f64>) -> Self {
         ms.sort_by(f64::total_cmp);
         let at =
             |share: f64| ms.get(((ms.len() as f64 - 1.0) * share).round().max(0.0) as usize).copied().unwrap_or(0.0);
@@ -89,6 +92,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let gpu = Gpu::headless()?;
     let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
     let binning = binning(&gpu, &trace)?;
+    let graphs = bench_graph::measure(&gpu, &trace, args.frames)?;
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
 
     let started = Instant::now();
@@ -174,6 +178,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
         binning,
+        graphs,
         frames_at_rest,
     };
     if args.json { print_json(&bench) } else { print_text(&text(&bench)) }
@@ -221,7 +226,7 @@ fn binning(gpu: &Gpu, trace: &Trace) -> Result<Binning, CliError> {
 /// Median of single steps of the layout of a graph.
 fn layout_step(gpu: &Gpu, graph: Option<&crate::trace::Graph>) -> Result<Option<f64>, CliError> {
     let Some(graph) = graph else { return Ok(None) };
-    let display = DisplayGraph::new(graph, None, &std::collections::BTreeSet::new());
+    let display = DisplayGraph::new(graph, &BTreeSet::new(), &BTreeSet::new());
     let problem = layout::prepare(&display.layout_graph(graph), LayoutParams::default());
     let mut steps = LayoutGpu::new(gpu, problem)?;
     let mut times = Vec::new();
@@ -248,21 +253,32 @@ fn text(bench: &Bench) -> String {
     };
     line("open", format!("{:.1} ms", bench.open_ms));
     line("first picture", format!("{:.1} ms", bench.first_picture_ms));
-    let frames = [
+    let words = |frames: &Frames| {
+        format!(
+            "median {:.1} ms, 95th percentile {:.1} ms, worst {:.1} ms of {} frames",
+            frames.median_ms, frames.p95_ms, frames.max_ms, frames.frames
+        )
+    };
+    for (name, frames) in [
         ("pan", &bench.pan),
         ("pan, warm", &bench.pan_warm),
         ("zoom", &bench.zoom),
         ("zoom, warm", &bench.zoom_warm),
         ("playback", &bench.playback),
-    ];
-    for (name, frames) in frames {
-        line(
-            name,
-            format!(
-                "median {:.1} ms, 95th percentile {:.1} ms, worst {:.1} ms of {} frames",
-                frames.median_ms, frames.p95_ms, frames.max_ms, frames.frames
-            ),
-        );
+    ] {
+        line(name, words(frames));
+    }
+    for graph in &bench.graphs {
+        line("graph", format!("{}, {} nodes, {} edges", graph.what, graph.nodes, graph.edges));
+        for (name, frames) in [
+            ("  pan", &graph.pan),
+            ("  pan close", &graph.pan_close),
+            ("  zoom", &graph.zoom),
+            ("  settling", &graph.settling),
+        ] {
+            line(name, words(frames));
+        }
+        line("  at rest", format!("{} frames", graph.frames_at_rest));
     }
     line("layout step", bench.layout_step_ms.map_or_else(|| "no graph".to_owned(), |ms| format!("{ms:.2} ms")));
     line("filter", format!("{:.2} ms", bench.filter_ms));

@@ -3,6 +3,7 @@
 mod actions;
 mod args;
 mod bench;
+mod bench_graph;
 mod convert;
 mod doctor;
 mod engine;

@@ -63,6 +63,10 @@ impl Canvas {
         self.size_px
     }
 
+    pub fn id(&self) -> Option<TextureId> {
+        self.shown.as_ref().map(|(id, _)| *id)
+    }
+
     /// What to render into, once [`Self::ready`] was called.
     pub fn view(&self) -> Option<&wgpu::TextureView> {
         self.shown.as_ref().map(|(_, view)| view)

@@ -8,8 +8,8 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::gpu::{Gpu, GpuError, shaders};
 use crate::kernel_io::graph_view::{
-    EDGE_HIDDEN, EDGE_HIGHLIGHTED, EdgeStyle, GraphCamera, GraphLook, NODE_HIDDEN, NODE_HOVERED, NODE_SELECTED,
-    NodeStyle,
+    EDGE_HIDDEN, EDGE_HIGHLIGHTED, EdgeStyle, GraphCamera, GraphLook, NODE_HIDDEN, NODE_HOVERED, NODE_PINNED,
+    NODE_SELECTED, NodeStyle,
 };
 
 /// What `paint` draws onto.
@@ -133,7 +133,7 @@ impl GraphScene {
     /// Replaces all node styles; nodes without one are hidden.
     pub fn set_node_styles(&mut self, gpu: &Gpu, styles: &[NodeStyle]) {
         let styles = &styles[..styles.len().min(self.node_count)];
-        let marked = |style: &NodeStyle| style.flags & (NODE_SELECTED | NODE_HOVERED) != 0;
+        let marked = |style: &NodeStyle| style.flags & (NODE_SELECTED | NODE_HOVERED | NODE_PINNED) != 0;
         let order = paint_order(styles.iter().map(|style| (style.flags & NODE_HIDDEN == 0, marked(style))));
         let shown = || styles.iter().filter(|style| style.flags & NODE_HIDDEN == 0);
         self.shown_nodes = order.len() as u32;

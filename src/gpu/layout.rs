@@ -1,7 +1,8 @@
 //! The force layout on the GPU; `analysis::layout` is its CPU twin.
 
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::gpu::{Gpu, GpuError, shaders};
@@ -25,9 +26,90 @@ pub struct LayoutGpu {
     move_and_clear: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     steps: wgpu::Buffer,
-    positions: wgpu::Buffer,
+    anchors: wgpu::Buffer,
+    positions: PositionBuffer,
     /// Workgroups of the three kernels.
     groups: [[u32; 2]; 3],
+}
+
+/// Node centres on the GPU, as `array<vec2<f32>>`: what the drawing binds, whoever computes them.
+pub struct PositionBuffer {
+    buffer: wgpu::Buffer,
+    bytes: u64,
+    /// A copy on its way back to memory: where to, and how far it is.
+    reading: Option<(wgpu::Buffer, Arc<AtomicU32>)>,
+}
+
+/// Stages of a read-back.
+const UNDER_WAY: u32 = 0;
+const MAPPED: u32 = 1;
+const NOT_MAPPED: u32 = 2;
+
+impl PositionBuffer {
+    /// Fails if the positions exceed a storage binding.
+    pub fn new(gpu: &Gpu, positions: &[[f32; 2]]) -> Result<Self, GpuError> {
+        let bytes = positions.len() as u64 * 8;
+        Ok(Self { buffer: storage(gpu, "positions", bytemuck::cast_slice(positions), bytes)?, bytes, reading: None })
+    }
+
+    /// Replaces positions from node `first` on.
+    pub fn write(&self, gpu: &Gpu, first: usize, positions: &[[f32; 2]]) {
+        gpu.queue.write_buffer(&self.buffer, first as u64 * 8, bytemuck::cast_slice(positions));
+    }
+
+    /// Holds one position even for a graph without nodes.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    pub fn read(&self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, GpuError> {
+        let bytes = gpu.read_buffer(&self.buffer, 0, self.bytes)?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
+    /// Asks for the positions as they are after what was submitted so far, unless they are on their way already.
+    pub fn ask(&mut self, gpu: &Gpu) {
+        if self.reading.is_some() {
+            return;
+        }
+        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("positions read-back"),
+            size: self.bytes.max(8),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(&self.buffer, 0, &staging, 0, self.bytes);
+        gpu.queue.submit([encoder.finish()]);
+        let stage = Arc::new(AtomicU32::new(UNDER_WAY));
+        let told = stage.clone();
+        staging.slice(0..self.bytes).map_async(wgpu::MapMode::Read, move |result| {
+            told.store(if result.is_ok() { MAPPED } else { NOT_MAPPED }, Ordering::Release);
+        });
+        self.reading = Some((staging, stage));
+    }
+
+    /// True between a question and its answer.
+    pub fn is_asked(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// The positions that were asked for, once they are there. Never waits.
+    pub fn answer(&mut self, gpu: &Gpu) -> Result<Option<Vec<[f32; 2]>>, GpuError> {
+        let Some((staging, stage)) = &self.reading else { return Ok(None) };
+        gpu.device.poll(wgpu::PollType::Poll).map_err(|_| GpuError::Timeout)?;
+        let positions = match stage.load(Ordering::Acquire) {
+            UNDER_WAY => return Ok(None),
+            MAPPED => staging
+                .slice(0..self.bytes)
+                .get_mapped_range()
+                .map(|range| bytemuck::pod_collect_to_vec(&range))
+                .map_err(|error| error.to_string()),
+            _ => Err("positions could not be mapped for reading".to_owned()),
+        };
+        self.reading = None;
+        positions.map(Some).map_err(GpuError::Validation)
+    }
 }
 
 impl LayoutGpu {
@@ -36,7 +118,7 @@ impl LayoutGpu {
         let nodes = problem.anchors.len();
         let cells = problem.grid_cells();
         let start = problem.start();
-        let positions = storage(gpu, "positions", bytemuck::cast_slice(&start), nodes as u64 * 8)?;
+        let positions = PositionBuffer::new(gpu, &start)?;
         let anchors =
             storage(gpu, "layout anchors", bytemuck::cast_slice(&problem.anchors), nodes as u64 * ANCHOR_BYTES)?;
         let springs = bytemuck::cast_slice(&problem.springs);
@@ -54,7 +136,7 @@ impl LayoutGpu {
         });
 
         let layout = bind_group_layout(&gpu.device);
-        let storages = [&positions, &anchors, &springs, &cell_first, &node_next, &spring_sums, &travel];
+        let storages = [positions.buffer(), &anchors, &springs, &cell_first, &node_next, &spring_sums, &travel];
         let uniform = wgpu::BufferBinding { buffer: &steps, offset: 0, size: NonZeroU64::new(STEP_BYTES) };
         let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::Buffer(uniform) }];
         entries.extend(
@@ -73,7 +155,18 @@ impl LayoutGpu {
             .map(|kernel| pipeline(&gpu.device, &layout, &module, kernel));
         let groups = [nodes.max(problem.springs.len()), nodes, nodes.max(cells)].map(workgroups);
         gpu.check()?;
-        Ok(Self { problem, steps_done: 0, insert_and_pull, gather, move_and_clear, bindings, steps, positions, groups })
+        Ok(Self {
+            problem,
+            steps_done: 0,
+            insert_and_pull,
+            gather,
+            move_and_clear,
+            bindings,
+            steps,
+            anchors,
+            positions,
+            groups,
+        })
     }
 
     /// Submits up to `count` steps, none once at rest; does not wait for them.
@@ -130,15 +223,26 @@ impl LayoutGpu {
         self.steps_done >= self.problem.iterations
     }
 
-    /// Node centres as `array<vec2<f32>>`, for the drawing to bind; holds one even for a graph without nodes.
-    pub fn position_buffer(&self) -> &wgpu::Buffer {
-        &self.positions
+    pub fn positions(&mut self) -> &mut PositionBuffer {
+        &mut self.positions
     }
 
     /// Node centres now, blocking.
     pub fn read_positions(&self, gpu: &Gpu) -> Result<Vec<[f32; 2]>, GpuError> {
-        let bytes = gpu.read_buffer(&self.positions, 0, self.problem.anchors.len() as u64 * 8)?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        self.positions.read(gpu)
+    }
+
+    /// Pins nodes or lets them go; what is around them settles anew.
+    pub fn pin(&mut self, gpu: &Gpu, pins: &[(u32, Option<[f32; 2]>)]) {
+        for &(node, at) in pins {
+            self.problem.pin(node, at);
+            let Some(anchor) = self.problem.anchors.get(node as usize) else { continue };
+            gpu.queue.write_buffer(&self.anchors, u64::from(node) * ANCHOR_BYTES, bytemuck::bytes_of(anchor));
+            if at.is_some() {
+                self.positions.write(gpu, node as usize, &[anchor.home]);
+            }
+        }
+        self.steps_done = self.steps_done.min(self.problem.warm_step());
     }
 
     /// Moves all nodes and starts cooling anew; missing or non-finite positions become the node's start.
@@ -146,7 +250,7 @@ impl LayoutGpu {
         let moved: Vec<[f32; 2]> = (0..self.problem.anchors.len())
             .map(|node| self.problem.admissible(node, positions.get(node).copied().unwrap_or([f32::NAN; 2])))
             .collect();
-        gpu.queue.write_buffer(&self.positions, 0, bytemuck::cast_slice(&moved));
+        self.positions.write(gpu, 0, &moved);
         self.steps_done = 0;
     }
 }

@@ -9,6 +9,8 @@ pub const NODE_HOVERED: u32 = 4;
 /// Painted with `GraphLook::dimmed_alpha`.
 pub const NODE_DIMMED: u32 = 8;
 pub const NODE_HIDDEN: u32 = 16;
+/// With a hole in its middle, as a pin leaves one.
+pub const NODE_PINNED: u32 = 32;
 
 pub const EDGE_DASHED: u32 = 1;
 pub const EDGE_DIMMED: u32 = 2;

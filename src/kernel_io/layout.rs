@@ -1,5 +1,7 @@
 //! A graph as the layout engines see it, the forces they share, and where they put its nodes.
 
+use std::collections::BTreeMap;
+
 use bytemuck::{Pod, Zeroable};
 
 /// Layer of a node that has none.
@@ -9,6 +11,8 @@ pub const NO_LAYER: u32 = u32::MAX;
 pub const DEFAULT_ITERATIONS: u32 = 200;
 /// Share of the steps in which forces act and cool; the rest only pushes nodes apart.
 const COOLING_SHARE: f32 = 0.8;
+/// Share of the cooling that is over when nodes settle around one that was moved.
+const WARM_SHARE: f32 = 0.7;
 /// Radii outside these bounds (layout units) are moved onto them, so that one node cannot spoil the grid for all.
 pub const RADIUS_RANGE: [f32; 2] = [0.05, 8.0];
 /// Nodes repel up to this distance of their centres, in layout units.
@@ -58,7 +62,7 @@ impl LayoutGraph {
 }
 
 /// What the places of nodes say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arrangement {
     /// Execution: layers as blocks in rows, the residual stream a straight line.
@@ -66,6 +70,30 @@ pub enum Arrangement {
     Rows,
     /// Distances along edges: what is far apart in the graph lies far apart.
     Distances,
+}
+
+/// Who computes a layout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayoutEngine {
+    #[default]
+    Gpu,
+    /// The twin of the kernels.
+    Cpu,
+    /// fdg-sim, for small graphs.
+    Fdg,
+}
+
+impl LayoutEngine {
+    pub const ALL: [Self; 3] = [Self::Gpu, Self::Cpu, Self::Fdg];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Gpu => "GPU",
+            Self::Cpu => "CPU",
+            Self::Fdg => "fdg-sim",
+        }
+    }
 }
 
 /// What a person may ask of a layout.
@@ -104,10 +132,11 @@ pub struct Spring {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Anchor {
-    /// Structural start position that the node is pulled towards.
+    /// Structural start position that the node is pulled towards, or where it is pinned.
     pub home: [f32; 2],
     pub radius: f32,
-    pub _padding: u32,
+    /// 1 where it stays at its home, whatever pulls; 0 elsewhere.
+    pub pinned: u32,
 }
 
 /// Everything but the data that one step reads. Mirrored in `graph_forces.wgsl` as a uniform.
@@ -147,6 +176,8 @@ pub struct LayoutProblem {
     /// Steps to rest.
     pub iterations: u32,
     step: LayoutStep,
+    /// Structural homes of the nodes that are pinned elsewhere.
+    homes: BTreeMap<u32, [f32; 2]>,
 }
 
 impl LayoutProblem {
@@ -156,12 +187,18 @@ impl LayoutProblem {
             .map(|node| Anchor {
                 home: bounded(start.get(node).copied().unwrap_or([0.0; 2])),
                 radius: graph.radius_units(node),
-                _padding: 0,
+                pinned: 0,
             })
             .collect();
         let springs = springs(graph, &anchors);
         let step = constants(&anchors, springs.len(), params.seed);
-        Self { anchors, springs, iterations: params.iterations.unwrap_or(DEFAULT_ITERATIONS), step }
+        Self {
+            anchors,
+            springs,
+            iterations: params.iterations.unwrap_or(DEFAULT_ITERATIONS),
+            step,
+            homes: BTreeMap::new(),
+        }
     }
 
     /// The constants of step `index` of the schedule.
@@ -174,14 +211,39 @@ impl LayoutProblem {
         self.step.grid_columns as usize * self.step.grid_rows as usize
     }
 
-    /// The structural start.
+    /// Has a node stay at a place from now on, or go where forces move it.
+    pub fn pin(&mut self, node: u32, at: Option<[f32; 2]>) {
+        let Some(anchor) = self.anchors.get_mut(node as usize) else { return };
+        match at {
+            Some(at) => {
+                self.homes.entry(node).or_insert(anchor.home);
+                (anchor.home, anchor.pinned) = (bounded(at), 1);
+            }
+            None => {
+                anchor.home = self.homes.remove(&node).unwrap_or(anchor.home);
+                anchor.pinned = 0;
+            }
+        }
+    }
+
+    /// The step from which a layout at rest goes on once something in it was moved: its neighbours make room, the rest
+    /// stays.
+    pub fn warm_step(&self) -> u32 {
+        (self.iterations as f32 * COOLING_SHARE * WARM_SHARE) as u32
+    }
+
+    /// Where the nodes start: pinned ones where they are pinned.
     pub fn start(&self) -> Vec<[f32; 2]> {
         self.anchors.iter().map(|anchor| anchor.home).collect()
     }
 
     /// `position` moved into the domain; a non-finite one becomes the node's home.
     pub fn admissible(&self, node: usize, position: [f32; 2]) -> [f32; 2] {
-        let wanted = if position.iter().all(|c| c.is_finite()) { position } else { self.anchors[node].home };
+        let anchor = &self.anchors[node];
+        if anchor.pinned != 0 {
+            return anchor.home;
+        }
+        let wanted = if position.iter().all(|c| c.is_finite()) { position } else { anchor.home };
         std::array::from_fn(|axis| wanted[axis].clamp(self.step.domain_min[axis], self.step.domain_max[axis]))
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::camera::{Motion, Span};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::row_axis::Rows;
-use crate::kernel_io::layout::Arrangement;
+use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
@@ -255,6 +255,9 @@ pub enum Action {
     },
     SetLayer {
         layer: Option<u32>,
+        /// Beside the layers that are shown, or no longer beside them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        add: bool,
     },
     SetGraph {
         graph: u32,
@@ -322,6 +325,23 @@ pub enum Action {
     },
     SetSettling {
         on: bool,
+    },
+    SetLayoutEngine {
+        engine: LayoutEngine,
+    },
+    PinNode {
+        /// By id, label or name.
+        node: String,
+        /// Of an expert tensor whose slices stand apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expert: Option<u32>,
+        x: f32,
+        y: f32,
+    },
+    UnpinNode {
+        node: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expert: Option<u32>,
     },
     Play {
         #[serde(default = "default_speed")]

@@ -43,6 +43,7 @@ impl AppState {
         self.document = Some(document);
         // Numbers of a part of a run may name other things in the whole.
         self.set_selection(old_selection.filter(|item| matches!(item, Item::Op(_) | Item::Pass(_) | Item::Layer(_))));
+        self.graph.pins.clear();
         self.graph.request = Some((GraphGoal::Everything, Motion::default()));
         self.fit(View::Heatmap, Motion::default());
         self.fit(View::Timeline, Motion::default());
@@ -103,7 +104,7 @@ impl AppState {
                     self.full_screen = Some(*view);
                 }
             }
-            Action::SetLayer { layer } => self.set_layer(*layer)?,
+            Action::SetLayer { layer, add } => self.set_layer(*layer, *add)?,
             Action::SetGraph { graph } => {
                 let count = self.document.as_ref().map_or(0, |d| d.trace.graphs.len());
                 if *graph as usize >= count {
@@ -144,7 +145,7 @@ impl AppState {
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
                 self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));
-                self.graph.layer = None;
+                self.graph.show_layers(std::collections::BTreeSet::new(), None);
                 self.graph.request = Some((GraphGoal::Everything, Motion::default()));
             }
             Action::Unfold { layer } => {
@@ -170,6 +171,9 @@ impl AppState {
             Action::StepHit { back } => self.step_hit(*back)?,
             Action::SetTrail { trail } => self.set_trail(trail)?,
             Action::SetSettling { on } => self.graph.settling = *on,
+            Action::SetLayoutEngine { engine } => self.graph.engine = *engine,
+            Action::PinNode { node, expert, x, y } => self.pin_node(node, *expert, [*x, *y])?,
+            Action::UnpinNode { node, expert } => self.unpin_node(node.as_deref(), *expert)?,
             Action::Play { ops_per_second } => {
                 self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
                 self.playback.ops_per_second = *ops_per_second;
@@ -255,7 +259,9 @@ impl AppState {
         if self.graph.graph != graph {
             self.graph.graph = graph;
             self.graph.search = super::NodeSearch::default();
-            self.graph.layer = self.graph.layer.filter(|&l| l < self.shown_layers());
+            let count = self.shown_layers();
+            let layers = self.graph.layers().into_iter().filter(|&layer| layer < count).collect();
+            self.graph.show_layers(layers, self.graph.layer);
             self.graph.request = Some((GraphGoal::Everything, Motion::default()));
         }
     }
@@ -276,22 +282,30 @@ impl AppState {
         }
         if let Some(Item::Op(op)) = item {
             let layer = document.trace.ops.layer.get(op as usize);
-            if self.graph.layer.is_some() && self.graph.layer != layer {
-                self.graph.layer = layer;
+            let shown = self.graph.layers();
+            if !shown.is_empty() && layer.is_none_or(|layer| !shown.contains(&layer)) {
+                self.graph.show_layers(layer.into_iter().collect(), layer);
                 self.graph.request = Some((GraphGoal::Everything, Motion::default()));
             }
         }
     }
 
-    fn set_layer(&mut self, layer: Option<u32>) -> Result<(), String> {
+    fn set_layer(&mut self, layer: Option<u32>, add: bool) -> Result<(), String> {
         if let Some(layer) = layer.filter(|&l| l >= self.shown_layers()) {
             return Err(format!("layer {layer}"));
         }
-        if self.graph.layer != layer {
+        let mut layers = layer.into_iter().collect();
+        if let (true, Some(layer)) = (add, layer) {
+            layers = self.graph.layers();
+            if !layers.remove(&layer) {
+                layers.insert(layer);
+            }
+        }
+        if self.graph.layers() != layers {
             self.remember();
-            self.graph.layer = layer;
+            self.graph.show_layers(layers, layer);
             self.graph.request = Some((GraphGoal::Everything, Motion::default()));
-            self.set_selection(layer.map(Item::Layer));
+            self.set_selection(self.graph.layer.map(Item::Layer));
         }
         Ok(())
     }
@@ -331,7 +345,7 @@ impl AppState {
             }
             Stride::Layer => {
                 if let Some(layer) = moved(layer, self.shown_layers() as usize) {
-                    self.set_layer(Some(layer))?;
+                    self.set_layer(Some(layer), false)?;
                 }
             }
             Stride::Pass => {

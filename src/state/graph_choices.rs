@@ -1,11 +1,71 @@
-//! What a person asks of the graph: searches, and trails through it.
+//! What a person asks of the graph: layers beside each other, pinned nodes, searches, and trails through it.
 
-use super::{Action, AppState, NodeSearch, Trail};
+use std::collections::BTreeSet;
+
+use super::{Action, AppState, GraphState, GraphSubject, NodeSearch, PinnedNode, Trail};
 use crate::analysis::graph_search::{self, Direction};
 use crate::analysis::links::Item;
 use crate::trace::Graph;
 
+/// Nobody pins a node further out; layouts could not place it.
+const FURTHEST_PIN: f32 = 100_000.0;
+
+impl GraphState {
+    /// The layers whose subgraph is shown; none: the whole graph.
+    pub fn layers(&self) -> BTreeSet<u32> {
+        self.layer.iter().chain(&self.more_layers).copied().collect()
+    }
+
+    /// Shows `layers`; `first`, if it is one of them, is the one that stepping starts from.
+    pub(super) fn show_layers(&mut self, mut layers: BTreeSet<u32>, first: Option<u32>) {
+        self.layer = first.filter(|layer| layers.contains(layer)).or_else(|| layers.first().copied());
+        layers.retain(|&layer| Some(layer) != self.layer);
+        self.more_layers = layers;
+    }
+
+    pub fn subject(&self) -> GraphSubject {
+        GraphSubject {
+            graph: self.graph,
+            layers: self.layers(),
+            folded: self.folded.clone(),
+            experts: self.experts,
+            arrangement: self.arrangement,
+        }
+    }
+
+    /// Where a node of the shown graph is pinned.
+    pub fn pinned_at(&self, node: PinnedNode) -> Option<[f32; 2]> {
+        self.pins.get(&self.subject())?.get(&node).copied()
+    }
+}
+
 impl AppState {
+    pub(super) fn pin_node(&mut self, name: &str, expert: Option<u32>, at: [f32; 2]) -> Result<(), String> {
+        if !at.iter().all(|along| along.abs() <= FURTHEST_PIN) {
+            return Err(format!("place {at:?} for a node"));
+        }
+        let node = PinnedNode { node: self.find_node(name)?, expert };
+        self.graph.pins.entry(self.graph.subject()).or_default().insert(node, at);
+        Ok(())
+    }
+
+    /// Lets one node of the shown graph go, or all.
+    pub(super) fn unpin_node(&mut self, name: Option<&str>, expert: Option<u32>) -> Result<(), String> {
+        let subject = self.graph.subject();
+        let Some(name) = name else {
+            self.graph.pins.remove(&subject);
+            return Ok(());
+        };
+        let node = PinnedNode { node: self.find_node(name)?, expert };
+        if let Some(pins) = self.graph.pins.get_mut(&subject) {
+            pins.remove(&node);
+            if pins.is_empty() {
+                self.graph.pins.remove(&subject);
+            }
+        }
+        Ok(())
+    }
+
     fn shown_graph(&self) -> Option<&Graph> {
         self.document.as_ref()?.trace.graphs.get(self.graph.graph as usize)
     }

@@ -7,13 +7,13 @@ pub mod document;
 mod graph_choices;
 pub mod reference;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
-use crate::kernel_io::layout::Arrangement;
+use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
@@ -62,11 +62,17 @@ pub struct GraphState {
     pub graph: u32,
     /// The layer whose subgraph is shown; `None` is the whole graph.
     pub layer: Option<u32>,
+    /// Layers that are shown beside it.
+    pub more_layers: BTreeSet<u32>,
     /// Layers shown as one node.
     pub folded: BTreeSet<u32>,
     /// Expert tensors shown as one node a slice.
     pub experts: bool,
     pub arrangement: Arrangement,
+    /// Who lays it out.
+    pub engine: LayoutEngine,
+    /// Nodes that stay where a person put them, and where, in each graph that was shown.
+    pub pins: BTreeMap<GraphSubject, BTreeMap<PinnedNode, [f32; 2]>>,
     pub color: NodeColor,
     pub size: NodeSize,
     pub search: NodeSearch,
@@ -78,6 +84,23 @@ pub struct GraphState {
     pub camera: Moving<GraphCamera>,
     /// A camera movement that waits for the view, which alone knows where nodes lie.
     pub request: Option<(GraphGoal, Motion)>,
+}
+
+/// A graph as it can be shown: places in one say nothing in another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GraphSubject {
+    pub graph: u32,
+    pub layers: BTreeSet<u32>,
+    pub folded: BTreeSet<u32>,
+    pub experts: bool,
+    pub arrangement: Arrangement,
+}
+
+/// A node of the run's graph, or one expert's slice of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PinnedNode {
+    pub node: u32,
+    pub expert: Option<u32>,
 }
 
 /// What was searched for in the graph, and what was found.
@@ -130,6 +153,7 @@ struct Look {
     pass: Option<u32>,
     graph: u32,
     layer: Option<u32>,
+    more_layers: BTreeSet<u32>,
     camera: GraphCamera,
     order: Order,
     rows: Rows,
@@ -152,9 +176,12 @@ impl Default for AppState {
             graph: GraphState {
                 graph: 0,
                 layer: None,
+                more_layers: BTreeSet::new(),
                 folded: BTreeSet::new(),
                 experts: false,
                 arrangement: Arrangement::default(),
+                engine: LayoutEngine::default(),
+                pins: BTreeMap::new(),
                 color: NodeColor::default(),
                 size: NodeSize::default(),
                 search: NodeSearch::default(),
@@ -282,6 +309,7 @@ impl AppState {
             pass: self.pass,
             graph: self.graph.graph,
             layer: self.graph.layer,
+            more_layers: self.graph.more_layers.clone(),
             camera: self.graph.camera.goal(),
             order: self.heat.order,
             rows: self.heat.rows,
@@ -307,6 +335,7 @@ impl AppState {
         self.pass = look.pass;
         self.graph.graph = look.graph;
         self.graph.layer = look.layer;
+        self.graph.more_layers = look.more_layers;
         self.graph.request = None;
         self.graph.camera.go(look.camera, MOTION);
         self.heat.order = look.order;

@@ -6,7 +6,7 @@ use super::action::*;
 use super::camera::Motion;
 use crate::analysis::filter::Filter;
 use crate::analysis::row_axis::Rows;
-use crate::kernel_io::layout::Arrangement;
+use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::trace::tracks::Order;
 
 /// What one Action is for.
@@ -71,7 +71,7 @@ pub fn commands() -> Vec<Command> {
         command("Previous pass", &["["], Go, Action::Step { by: Stride::Pass, back: true }),
         command("Next layer", &["}"], Go, Action::Step { by: Stride::Layer, back: false }),
         command("Previous layer", &["{"], Go, Action::Step { by: Stride::Layer, back: true }),
-        command("Whole graph", &["0"], Go, Action::SetLayer { layer: None }),
+        command("Whole graph", &["0"], Go, Action::SetLayer { layer: None, add: false }),
         command("Clear the selection", &[], Go, Action::Select { item: None }),
         command("Clear the filter", &["Ctrl+Backspace"], Go, Action::SetFilter { filter: Filter::default() }),
         command("Play", &[], Play, Action::Play { ops_per_second: 30.0 }),
@@ -85,6 +85,10 @@ pub fn commands() -> Vec<Command> {
         command("Graph: experts apart", &[], Views, Action::UnfoldExperts { unfolded: true }),
         command("Graph: experts together", &[], Views, Action::UnfoldExperts { unfolded: false }),
         command("Graph: stop the layout", &[], Views, Action::SetSettling { on: false }),
+        command("Graph: lay out by kernels", &[], Views, Action::SetLayoutEngine { engine: LayoutEngine::Gpu }),
+        command("Graph: lay out by the CPU", &[], Views, Action::SetLayoutEngine { engine: LayoutEngine::Cpu }),
+        command("Graph: lay out by fdg-sim", &[], Views, Action::SetLayoutEngine { engine: LayoutEngine::Fdg }),
+        command("Graph: unpin all nodes", &["Shift+P"], Views, Action::UnpinNode { node: None, expert: None }),
         command("Graph: next hit", &["N"], Go, Action::StepHit { back: false }),
         command("Graph: previous hit", &["Shift+N"], Go, Action::StepHit { back: true }),
         command("All upstream", &["U"], Go, Action::SetTrail { trail: Trail::Upstream }),
@@ -137,11 +141,12 @@ pub fn commands() -> Vec<Command> {
 }
 
 /// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
-pub const CONTEXT_KEYS: [(&str, &str); 12] = [
+pub const CONTEXT_KEYS: [(&str, &str); 13] = [
     ("Space", "play or pause"),
     ("F", "full screen of the panel under the cursor; again or Esc: back"),
-    ("Esc", "leave full screen, close what is open, then clear the selection"),
+    ("Esc", "close what is open, end what is worked out for the graph, leave full screen, then clear the selection"),
     ("/", "search: type into the filter of the ops"),
+    ("P", "pin the selected node of the graph where it is, or let it go"),
     ("Arrows, WASD", "move what is under the cursor"),
     ("+ and -", "zoom what is under the cursor"),
     ("Ctrl+Left and Ctrl+Right", "zoom the heatmap's bytes out and in"),
@@ -154,7 +159,10 @@ pub const CONTEXT_KEYS: [(&str, &str); 12] = [
         "Wheel",
         "zoom at the cursor in graph and heatmap (Shift: bytes only, Alt: ops only), scroll in lists and timeline (Ctrl: zoom the timeline)",
     ),
-    ("Drag, Shift+drag, Ctrl+drag", "move; select bytes and ops of the heatmap; zoom to a box"),
+    (
+        "Drag, Shift+drag, Ctrl+drag",
+        "move (a node of the graph: pin it there); select bytes and ops of the heatmap; zoom to a box",
+    ),
     ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];
 
@@ -227,8 +235,8 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::SetView { .. } => ("set_view", "Bring a panel to the front", fields! { "view": VIEW_KIND, "which" }),
         Action::SetLayer { .. } => (
             "set_layer",
-            "Show the self-contained subgraph of a layer, or the whole graph",
-            fields! { "layer": "number | null", "which" },
+            "Show the self-contained subgraph of a layer or of several, or the whole graph",
+            fields! { "layer": "number | null", "which"; "add": "bool", "beside the layers that are shown, or no longer beside them; false if left out" },
         ),
         Action::SetGraph { .. } => {
             ("set_graph", "Show another of the run's graphs", fields! { "graph": "number", "which" })
@@ -332,6 +340,21 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Stop the layout of the graph where it is, or let it go on",
             fields! { "on": "bool", "which" },
         ),
+        Action::SetLayoutEngine { .. } => (
+            "set_layout_engine",
+            "Who lays the graph out: kernels, their twin on the CPU, or fdg-sim, which is for small graphs",
+            fields! { "engine": "gpu | cpu | fdg", "which" },
+        ),
+        Action::PinNode { .. } => (
+            "pin_node",
+            "Have a node of the shown graph stay at a place while the others settle",
+            fields! { "node": "id or label", "which"; "expert": "number", "of an expert tensor whose slices stand apart; else left out"; "x": "number", "layout units, to the right"; "y": "number", "down" },
+        ),
+        Action::UnpinNode { .. } => (
+            "unpin_node",
+            "Let a pinned node of the shown graph go, or all",
+            fields! { "node": "id or label | null", "which; null is all"; "expert": "number", "as for pin_node" },
+        ),
         Action::Play { .. } => {
             ("play", "Walk through the ops in time", fields! { "ops_per_second": "number", "30 if left out" })
         }
@@ -386,7 +409,7 @@ fn examples() -> Vec<Action> {
         Action::LookAt { center: [0.0, 0.0], scale: 10.0, motion: second },
         Action::Fit { view: View::Graph, motion: Motion::default() },
         Action::SetView { view: View::Health },
-        Action::SetLayer { layer: Some(5) },
+        Action::SetLayer { layer: Some(5), add: true },
         Action::SetGraph { graph: 0 },
         Action::SetPass { pass: 1 },
         Action::SetPhase { phase: Some(crate::trace::Phase::Generate) },
@@ -409,6 +432,9 @@ fn examples() -> Vec<Action> {
         Action::StepHit { back: false },
         Action::SetTrail { trail: Trail::Upstream },
         Action::SetSettling { on: false },
+        Action::SetLayoutEngine { engine: LayoutEngine::Cpu },
+        Action::PinNode { node: "Qcur-5".to_owned(), expert: None, x: 12.0, y: -3.5 },
+        Action::UnpinNode { node: None, expert: None },
         Action::Play { ops_per_second: 60.0 },
         Action::Pause,
         Action::Step { by: Stride::Layer, back: false },
@@ -475,6 +501,7 @@ mod tests {
             "set_node_size",
             "find_nodes",
             "cancel_loading",
+            "pin_node",
             "wait",
         ];
         for doc in reference() {

@@ -1,5 +1,7 @@
 //! A graph of the run, the layers of its nodes, and the subgraph that one layer needs to be understood.
 
+use std::collections::BTreeSet;
+
 use super::names::{self, NodeType};
 
 /// What a leaf's `operation` is.
@@ -101,7 +103,14 @@ impl Graph {
 
     /// Layer `layer` with what it shares, reads and feeds; `None` if no node is in it.
     pub fn layer_view(&self, layer: u32) -> Option<LayerView> {
-        if !self.nodes.iter().any(|n| n.layer == Some(layer)) {
+        self.layers_view(&BTreeSet::from([layer]))
+    }
+
+    /// The same of several layers together: what only they pass among each other is neither input nor output. `None` if
+    /// no node is in any of them.
+    pub fn layers_view(&self, layers: &BTreeSet<u32>) -> Option<LayerView> {
+        let is_shown = |layer: Option<u32>| layer.is_some_and(|layer| layers.contains(&layer));
+        if !self.nodes.iter().any(|n| is_shown(n.layer)) {
             return None;
         }
         let mut produces = vec![false; self.nodes.len()];
@@ -111,8 +120,8 @@ impl Graph {
         for edge in &self.edges {
             let (source, target) = (edge.source as usize, edge.target as usize);
             let target_layer = self.nodes[target].layer;
-            produces[source] |= target_layer == Some(layer);
-            consumes[target] |= self.nodes[source].layer == Some(layer);
+            produces[source] |= is_shown(target_layer);
+            consumes[target] |= is_shown(self.nodes[source].layer);
             let seen = &mut consumed_by[source];
             match (seen.0, target_layer) {
                 (None, Some(_)) => seen.0 = target_layer,
@@ -122,7 +131,7 @@ impl Graph {
         }
         let category = |i: usize| {
             let node = &self.nodes[i];
-            if node.layer == Some(layer) {
+            if is_shown(node.layer) {
                 Some(Category::Layer)
             } else if node.layer.is_none() && (node.leaf || consumed_by[i].1) {
                 Some(Category::Shared)
@@ -331,5 +340,13 @@ mod tests {
         assert_eq!(view.nodes, [(0, Input), (1, Layer), (2, Layer), (3, Output), (5, Shared), (6, Shared), (7, Input)]);
         assert_eq!(view.edges, [(0, true), (1, false), (2, true), (4, false), (5, false), (6, false)]);
         assert_eq!(g.layer_view(9), None);
+
+        let both = g.layers_view(&BTreeSet::from([1, 2, 9])).unwrap();
+        let layers = [(0, Input), (1, Layer), (2, Layer), (3, Layer), (4, Layer), (5, Shared), (6, Shared), (7, Input)];
+        assert_eq!(both.nodes, layers);
+        // What goes from one of them to the other is dashed, too.
+        assert_eq!(both.edges.iter().filter(|(_, across)| *across).map(|(edge, _)| *edge).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(both.edges.len(), 7);
+        assert_eq!(g.layers_view(&BTreeSet::new()), None);
     }
 }

@@ -1,47 +1,51 @@
 //! The graph panel: the whole model or one layer with what it shares, reads and feeds.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
+use super::graph_engine::GraphEngine;
 use super::graph_labels::{GraphLabels, LabelLook};
-use super::graph_style::{Coloring, Marks, color, radii, styles};
+use super::graph_style::{Coloring, Marks, color, styles};
+use super::graph_work::{GraphWork, Prepared, Subject};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, theme};
+use super::{ViewContext, describe, graph_tools, theme};
 use crate::analysis::graph_display::{DisplayGraph, DisplayNode};
 use crate::analysis::graph_values::NodeValues;
-use crate::analysis::layout;
-use crate::analysis::layout_graph::slices_per_node;
 use crate::analysis::links::Item;
+use crate::analysis::watch::Watch;
 use crate::gpu::canvas::Canvas;
 use crate::gpu::graph_draw::{GraphDraw, GraphScene};
 use crate::gpu::graph_pick::PickIndex;
-use crate::gpu::layout::LayoutGpu;
 use crate::gpu::text::TextTarget;
 use crate::gpu::{FrameGpu, Gpu, GpuError};
 use crate::kernel_io::graph_view as look;
-use crate::kernel_io::layout::{Arrangement, LayoutGraph, LayoutParams};
+use crate::kernel_io::layout::{Arrangement, LayoutEngine, LayoutGraph};
 use crate::state::camera::{GraphCamera, Motion};
-use crate::state::{Action, AppState, Document, GraphGoal, NodeColor, NodeSize, Trail, View};
-use crate::trace::Graph;
+use crate::state::{Action, AppState, Document, GraphGoal, NodeColor, NodeSize, PinnedNode, Trail, View};
+use crate::trace::{Category, Graph};
 use crate::units;
 
-/// Steps of the layout in one frame, for a graph of this many nodes; larger ones take fewer.
-const NODES_TIMES_STEPS: usize = 16_000;
 /// Frames between two looks at where the nodes are while they move.
 const FRAMES_A_LOOK: u32 = 6;
+/// Between two looks at work that is under way.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
+/// Nodes of at least this radius can be dragged; a drag on smaller ones moves the whole picture.
+const GRAB_RADIUS_POINTS: f32 = 4.0;
 
 /// The panel's own memory: what is on the GPU, and for which graph.
 #[derive(Default)]
 pub struct GraphView {
     painter: Option<GraphDraw>,
     labels: Option<GraphLabels>,
-    /// What the run did to the nodes of a graph, once it is asked for.
-    values: Option<Measured>,
+    work: GraphWork,
+    /// What the run did to the nodes that are shown, where colours or sizes ask for it and it is known.
+    values: Option<Arc<NodeValues>>,
     coloring: Option<(Colored, Coloring)>,
     shown: Option<Shown>,
     canvas: Canvas,
@@ -52,19 +56,11 @@ pub struct GraphView {
     painted: Option<Painted>,
     /// The selection that was last brought into view.
     centred: Option<Item>,
+    /// The shown node that is dragged, and where it lies from the cursor, in layout units.
+    dragged: Option<(u32, [f32; 2])>,
+    /// The shown node that the menu of the right button is about.
+    menu_on: Option<u32>,
     fault: Option<String>,
-}
-
-/// What decides which graph is laid out.
-#[derive(Clone, PartialEq)]
-struct Subject {
-    document: usize,
-    graph: u32,
-    layer: Option<u32>,
-    folded: BTreeSet<u32>,
-    experts: bool,
-    arrangement: Arrangement,
-    size: NodeSize,
 }
 
 /// What decides the colours.
@@ -73,26 +69,27 @@ struct Colored {
     subject: Subject,
     color: NodeColor,
     theme: crate::state::Theme,
-}
-
-/// Values of the nodes of a document's graph.
-struct Measured {
-    document: usize,
-    graph: u32,
-    values: Arc<NodeValues>,
+    has_values: bool,
 }
 
 struct Shown {
     subject: Subject,
+    asked_engine: LayoutEngine,
     display: DisplayGraph,
     layout_graph: LayoutGraph,
-    layout: LayoutGpu,
+    engine: GraphEngine,
     scene: GraphScene,
     positions: Vec<[f32; 2]>,
     pick: PickIndex,
+    /// Pins that the engine knows of.
+    pins: BTreeMap<PinnedNode, [f32; 2]>,
     /// The camera that showed everything when it was last asked for.
     fitted: Option<GraphCamera>,
+    /// Took the place of another graph that the camera may have been fitted to.
+    fresh: bool,
     at_rest: bool,
+    /// Moved since positions were last asked for.
+    stale: bool,
     frames_unseen: u32,
     /// Its experts are too many to stand apart.
     too_many_experts: bool,
@@ -110,64 +107,95 @@ struct Painted {
 }
 
 impl Shown {
-    fn new(
-        gpu: &Gpu,
-        painter: &GraphDraw,
-        document: &Document,
-        graph: &Graph,
-        values: Option<&NodeValues>,
-        subject: Subject,
-    ) -> Result<Self, GpuError> {
-        let whole = DisplayGraph::new(graph, subject.layer, &subject.folded);
-        let sliced = subject.experts.then(|| whole.with_slices(&slices_per_node(&document.trace, graph)));
-        let too_many_experts = matches!(sliced, Some(None));
-        let display = sliced.flatten().unwrap_or(whole);
-        let mut layout_graph = display.layout_graph(graph);
-        if let Some(values) = values {
-            layout_graph.radius = radii(&display, values, subject.size, &layout_graph.radius);
-        }
-        let params = LayoutParams { arrangement: subject.arrangement, ..LayoutParams::default() };
-        let problem = layout::prepare(&layout_graph, params);
+    fn new(gpu: &Gpu, painter: &GraphDraw, prepared: Prepared, asked_engine: LayoutEngine) -> Result<Self, GpuError> {
+        let Prepared { subject, display, layout_graph, problem, too_many_experts } = prepared;
         let positions = problem.start();
-        let layout = LayoutGpu::new(gpu, problem)?;
+        let mut engine = GraphEngine::new(gpu, asked_engine, &layout_graph, problem)?;
         let hidden = vec![look::NodeStyle::HIDDEN; display.nodes.len()];
-        let scene = GraphScene::new(gpu, painter, layout.position_buffer(), &layout_graph.edges, &hidden, &[])?;
+        let scene = GraphScene::new(gpu, painter, engine.positions().buffer(), &layout_graph.edges, &hidden, &[])?;
         let pick = PickIndex::new(&positions, &layout_graph.radius);
-        let at_rest = layout.at_rest();
+        let at_rest = engine.at_rest();
         Ok(Self {
             subject,
+            asked_engine,
             display,
             layout_graph,
-            layout,
+            engine,
             scene,
             positions,
             pick,
+            pins: BTreeMap::new(),
             fitted: None,
+            fresh: true,
             at_rest,
+            stale: false,
             frames_unseen: 0,
             too_many_experts,
         })
     }
 
-    /// Layers that stand as blocks bear their names.
-    fn has_headings(&self) -> bool {
-        self.subject.layer.is_none() && self.subject.arrangement == Arrangement::Rows
+    /// The shown node that stands for a node of the graph or a slice of it.
+    fn place_of(&self, pinned: PinnedNode) -> Option<u32> {
+        let first = self.display.shown_as.get(pinned.node as usize).copied().flatten()?;
+        let shown = first.checked_add(pinned.expert.unwrap_or(0))?;
+        let node = self.display.nodes.get(shown as usize)?;
+        (node.expert.unwrap_or(0) == pinned.expert.unwrap_or(0)).then_some(shown)
     }
 
-    /// A few steps towards rest. Positions are read back now and then, so that labels and clicks follow; true if they
-    /// were.
-    fn settle(&mut self, gpu: &Gpu) -> Result<bool, GpuError> {
-        let steps = (NODES_TIMES_STEPS / self.positions.len().max(1)).clamp(1, 40);
-        self.layout.step(gpu, steps as u32);
-        self.at_rest = self.layout.at_rest();
-        self.frames_unseen += 1;
-        if !self.at_rest && self.frames_unseen < FRAMES_A_LOOK {
-            return Ok(false);
+    /// Pins what the person pinned, and lets go what they let go.
+    fn follow_pins(&mut self, gpu: &Gpu, wanted: Option<&BTreeMap<PinnedNode, [f32; 2]>>) {
+        let none = BTreeMap::new();
+        let wanted = wanted.unwrap_or(&none);
+        if *wanted == self.pins {
+            return;
         }
-        self.frames_unseen = 0;
-        self.positions = self.layout.read_positions(gpu)?;
-        self.pick = PickIndex::new(&self.positions, &self.layout_graph.radius);
-        Ok(true)
+        let put =
+            wanted.iter().filter(|&(node, at)| self.pins.get(node) != Some(at)).map(|(node, at)| (node, Some(*at)));
+        let gone = self.pins.keys().filter(|node| !wanted.contains_key(node)).map(|node| (node, None));
+        let changes: Vec<(u32, Option<[f32; 2]>)> =
+            put.chain(gone).filter_map(|(node, at)| Some((self.place_of(*node)?, at))).collect();
+        self.engine.pin(gpu, &changes);
+        for (node, at) in changes {
+            if let (Some(position), Some(at)) = (self.positions.get_mut(node as usize), at) {
+                *position = at;
+            }
+        }
+        self.pins = wanted.clone();
+        (self.at_rest, self.stale) = (false, true);
+    }
+
+    /// Whether frames are needed until it rests or, where the person stopped it, until it is known where the nodes are.
+    fn is_moving(&self, settling: bool) -> bool {
+        !self.at_rest && (settling || self.stale)
+    }
+
+    /// A few steps towards rest, unless stopped. Where the nodes are comes back now and then, so that labels and clicks
+    /// follow; true if it did.
+    fn settle(&mut self, gpu: &Gpu, settling: bool) -> Result<bool, GpuError> {
+        let known = self.engine.answer(gpu)?;
+        let seen = known.is_some();
+        if let Some(positions) = known {
+            self.positions = positions;
+            self.pick = PickIndex::new(&self.positions, &self.layout_graph.radius);
+        }
+        if settling && !self.engine.at_rest() {
+            self.engine.step(gpu);
+            self.stale = true;
+        }
+        self.frames_unseen += 1;
+        let due = self.frames_unseen >= FRAMES_A_LOOK || !settling || self.engine.at_rest();
+        if self.stale && due && !self.engine.is_asked() {
+            self.engine.ask(gpu);
+            self.frames_unseen = 0;
+            self.stale = false;
+        }
+        self.at_rest = self.engine.at_rest() && !self.stale && !self.engine.is_asked();
+        Ok(seen)
+    }
+
+    /// Layers that stand as blocks bear their names.
+    fn has_headings(&self) -> bool {
+        self.subject.graph.layers.is_empty() && self.subject.graph.arrangement == Arrangement::Rows
     }
 
     /// Where the first of `nodes` lies, if none of them is on the canvas.
@@ -207,8 +235,8 @@ impl GraphView {
             ui.centered_and_justified(|ui| ui.label("This run has no graph and no ops to make one from."));
             return;
         };
-        self.toolbar(ui, cx, graph);
-        self.prepare(gpu.gpu, cx.state, &document, graph);
+        graph_tools::row(ui, cx, graph, self.is_settling(cx.state));
+        self.prepare(ui.ctx(), gpu.gpu, cx.state, &document, graph);
 
         let (response, painter) =
             ui.allocate_painter(ui.available_size().max(Vec2::splat(16.0)), Sense::click_and_drag());
@@ -232,8 +260,16 @@ impl GraphView {
             );
             return;
         }
-        let Some(shown) = &mut self.shown else { return };
+        self.follow_camera(ui, cx, rect);
+        self.mouse(ui, cx, (&document, graph), &response);
+        self.legend(ui, cx.state, rect);
+        self.accessibility(ui, cx.state, &response, graph);
+        self.progress(ui, cx, rect);
+    }
 
+    /// Moves the camera where it was asked to go, and along with a layout that it showed all of.
+    fn follow_camera(&mut self, ui: &Ui, cx: &mut ViewContext<'_>, rect: Rect) {
+        let Some(shown) = &mut self.shown else { return };
         if let Some((goal, motion)) = &cx.state.graph.request {
             let camera = match goal {
                 GraphGoal::Everything => {
@@ -245,7 +281,15 @@ impl GraphView {
             };
             cx.act(Action::LookAt { center: camera.center, scale: camera.scale, motion: *motion });
         }
-        if !shown.at_rest && cx.state.graph.settling {
+        if std::mem::take(&mut shown.fresh)
+            && shown.fitted.is_some_and(|fitted| cx.state.graph.camera.goal() == fitted)
+            && cx.state.graph.request.is_none()
+        {
+            let camera = shown.fit(None, rect.size());
+            shown.fitted = Some(camera);
+            cx.act(Action::LookAt { center: camera.center, scale: camera.scale, motion: Motion::default() });
+        }
+        if shown.is_moving(cx.state.graph.settling) {
             ui.ctx().request_repaint();
         } else if let Some(fitted) = shown.fitted.take() {
             // The layout moved on since the camera was fitted to it, and nobody has moved the camera.
@@ -263,6 +307,18 @@ impl GraphView {
                 cx.act(Action::LookAt { center, scale: cx.state.graph.camera.goal().scale, motion });
             }
         }
+    }
+
+    /// What the mouse does on the canvas: hover, select, drag nodes or the picture, zoom.
+    fn mouse(
+        &mut self,
+        ui: &Ui,
+        cx: &mut ViewContext<'_>,
+        (document, graph): (&Arc<Document>, &Graph),
+        response: &egui::Response,
+    ) {
+        let rect = response.rect;
+        let Some(shown) = &mut self.shown else { return };
         let camera = cx.state.graph.camera.now();
         let to_view = view_camera(camera, rect, 1.0);
         let picked = response.hover_pos().and_then(|at| {
@@ -275,10 +331,30 @@ impl GraphView {
                 None => Item::Node { graph: cx.state.graph.graph, node: node.node },
             };
             *cx.hover = Some(item);
-            let text = node_tooltip(&document, graph, node, self.values.as_ref().map(|known| &*known.values));
+            let text = node_tooltip(document, graph, node, self.values.as_deref());
             response.clone().on_hover_text_at_pointer(text);
         }
-        let (mouse, drawn) = gesture(ui, &response);
+        if response.drag_started_by(egui::PointerButton::Primary) && ui.input(|i| i.modifiers.is_none()) {
+            let from = ui.input(|i| i.pointer.press_origin());
+            self.dragged = from.filter(|_| shown.subject.graph == cx.state.graph.subject()).and_then(|from| {
+                let pixel = [from.x - rect.left(), from.y - rect.top()];
+                let node = shown.pick.pick(&to_view, pixel, 0.0)?;
+                let (at, here) = (to_view.layout_from_pixel(pixel), shown.positions.get(node as usize)?);
+                let large = shown.layout_graph.radius_units(node as usize) * camera.scale >= GRAB_RADIUS_POINTS;
+                large.then_some((node, [here[0] - at[0], here[1] - at[1]]))
+            });
+        }
+        if response.secondary_clicked() {
+            self.menu_on = response
+                .interact_pointer_pos()
+                .and_then(|at| shown.pick.pick(&to_view, [at.x - rect.left(), at.y - rect.top()], PICK_SLACK_POINTS));
+        }
+        let menu_on = self.menu_on.filter(|_| shown.subject.graph == cx.state.graph.subject());
+        if let Some((at, node)) = menu_on.and_then(|at| Some((at, shown.display.nodes.get(at as usize)?))) {
+            let here = shown.positions[at as usize];
+            response.context_menu(|ui| node_menu(ui, cx, graph, node, here));
+        }
+        let (mouse, drawn) = gesture(ui, response);
         draw_box(ui, drawn);
         match mouse {
             Some(Gesture::Click(_)) => match picked {
@@ -288,18 +364,34 @@ impl GraphView {
                 }
                 Some(node) if node.folded.is_some() => cx.act(Action::Unfold { layer: node.folded }),
                 Some(node) => {
+                    // From a layer on to the one that an orange or purple node belongs to.
+                    let beyond = graph.nodes[node.node as usize].layer.filter(|_| is_neighbour(node));
+                    if let Some(layer) = beyond {
+                        cx.act(Action::SetLayer { layer: Some(layer), add: ui.input(|i| i.modifiers.shift) });
+                    }
                     let whole = Item::Node { graph: cx.state.graph.graph, node: node.node };
-                    cx.select_item(slice_item(&document, graph, node).unwrap_or(whole));
+                    cx.select_item(slice_item(document, graph, node).unwrap_or(whole));
                 }
                 None => cx.select(None),
             },
-            // From a layer on to the one that an orange or purple node belongs to; on empty ground, fit.
+            // From the whole graph to the layer of a node; on empty ground, fit.
             Some(Gesture::DoubleClick(_)) => match picked.map(|n| graph.nodes[n.node as usize].layer) {
-                Some(Some(layer)) => cx.act(Action::SetLayer { layer: Some(layer) }),
-                Some(None) => {}
+                Some(Some(layer)) if cx.state.graph.layer.is_none() => {
+                    cx.act(Action::SetLayer { layer: Some(layer), add: false });
+                }
+                Some(_) => {}
                 None => cx
                     .act(Action::Fit { view: View::Graph, motion: Motion { duration_ms: 150.0, ..Motion::default() } }),
             },
+            Some(Gesture::Pan(_)) if self.dragged.is_some() => {
+                let at = ui.input(|i| i.pointer.latest_pos());
+                if let (Some((node, off)), Some(at)) = (self.dragged, at)
+                    && let Some(node) = shown.display.nodes.get(node as usize)
+                {
+                    let at = to_view.layout_from_pixel([at.x - rect.left(), at.y - rect.top()]);
+                    cx.act(pin_action(graph, node, [at[0] + off[0], at[1] + off[1]]));
+                }
+            }
             Some(Gesture::Pan(by)) => {
                 let center = [camera.center[0] - by.x / camera.scale, camera.center[1] - by.y / camera.scale];
                 cx.act(Action::LookAt { center, scale: camera.scale, motion: Motion::default() });
@@ -322,74 +414,133 @@ impl GraphView {
             }
             Some(Gesture::Select(_)) | None => {}
         }
-        self.legend(ui, cx.state, rect);
-        self.accessibility(ui, cx.state, &response, graph);
+        if response.drag_stopped() {
+            self.dragged = None;
+        }
     }
 
-    /// Nodes to mark: what is selected, but not a whole layer that is all there is to see.
+    /// Nodes to mark: what is selected, but not a whole layer that is shown by itself.
     fn marked(state: &AppState) -> &[u32] {
         match state.selection {
-            Some(Item::Layer(layer)) if state.graph.layer == Some(layer) => &[],
+            Some(Item::Layer(layer)) if state.graph.layers().contains(&layer) => &[],
             _ => &state.links.nodes,
         }
     }
 
     /// Makes the graph that is to be shown, if it is another than the one that is.
-    fn prepare(&mut self, gpu: &Gpu, state: &AppState, document: &Arc<Document>, graph: &Graph) {
-        let subject = Subject {
-            document: Arc::as_ptr(document) as usize,
-            graph: state.graph.graph,
-            layer: state.graph.layer,
-            folded: state.graph.folded.clone(),
-            experts: state.graph.experts,
-            arrangement: state.graph.arrangement,
-            size: state.graph.size,
-        };
+    fn prepare(
+        &mut self,
+        context: &egui::Context,
+        gpu: &Gpu,
+        state: &AppState,
+        document: &Arc<Document>,
+        graph: &Graph,
+    ) {
         if self.fault.is_some() {
             return;
         }
-        self.values = self.values.take().filter(|v| v.document == subject.document && v.graph == subject.graph);
+        let context = context.clone();
+        self.work.begin(move || context.request_repaint());
+        self.fault.clone_from(&self.work.fault);
         let asked = state.graph.size != NodeSize::Plain
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
-        if asked && self.values.is_none() {
-            let values = Arc::new(NodeValues::of(&document.trace, subject.graph));
-            self.values = Some(Measured { document: subject.document, graph: subject.graph, values });
+        self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
+        let mut subject = Subject {
+            document: Arc::as_ptr(document) as usize,
+            graph: state.graph.subject(),
+            size: if self.values.is_some() { state.graph.size } else { NodeSize::Plain },
+        };
+        let is_shown = |shown: &Option<Shown>, subject: &Subject| {
+            shown.as_ref().is_some_and(|s| s.subject == *subject && s.asked_engine == state.graph.engine)
+        };
+        let mut prepared = None;
+        if subject.graph.arrangement == Arrangement::Distances && !is_shown(&self.shown, &subject) {
+            prepared = self.work.prepared(document, &subject, self.values.as_ref()).map(|prepared| *prepared);
+            if prepared.is_none() {
+                subject = subject.in_rows();
+            }
+        } else {
+            self.work.forget_start();
         }
-        let values = self.values.as_ref().map(|known| known.values.clone());
-        if self.shown.as_ref().is_none_or(|s| s.subject != subject) {
+        if !is_shown(&self.shown, &subject) {
             self.painted = None;
             self.coloring = None;
-            if let Err(error) = self.make(gpu, document, graph, values.as_deref(), subject) {
+            let prepared =
+                prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
+            if let Err(error) = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine))
+            {
                 self.fault = Some(error.to_string());
             }
         }
-        let Some(shown) = &self.shown else { return };
-        let colored = Colored { subject: shown.subject.clone(), color: state.graph.color, theme: state.theme };
+        let Some(shown) = &mut self.shown else { return };
+        let pins = state.graph.pins.get(&shown.subject.graph);
+        shown.follow_pins(gpu, pins);
+        let colored = Colored {
+            subject: shown.subject.clone(),
+            color: state.graph.color,
+            theme: state.theme,
+            has_values: self.values.is_some(),
+        };
         if self.coloring.as_ref().is_none_or(|(of, _)| *of != colored) {
-            let coloring = Coloring::new(graph, &shown.display, values.as_deref(), colored.color, colored.theme);
+            let values = self.values.as_deref();
+            let coloring = Coloring::new(graph, &shown.display, values, colored.color, colored.theme);
             self.coloring = Some((colored, coloring));
             self.painted = None;
         }
     }
 
-    fn make(
-        &mut self,
-        gpu: &Gpu,
-        document: &Document,
-        graph: &Graph,
-        values: Option<&NodeValues>,
-        subject: Subject,
-    ) -> Result<(), GpuError> {
+    fn make(&mut self, gpu: &Gpu, graph: &Graph, prepared: Prepared, engine: LayoutEngine) -> Result<(), GpuError> {
         let painter = match &mut self.painter {
             Some(painter) => painter,
             none => none.insert(GraphDraw::new(gpu)?),
         };
-        let shown = Shown::new(gpu, painter, document, graph, values, subject)?;
+        let mut shown = Shown::new(gpu, painter, prepared, engine)?;
+        shown.fitted = self.shown.take().and_then(|before| before.fitted);
+        (self.dragged, self.menu_on) = (None, None);
         let labels = self.labels.get_or_insert_with(|| GraphLabels::new(gpu));
         labels.set_graph(graph, &shown.display);
         labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings());
         self.shown = Some(shown);
         Ok(())
+    }
+
+    /// What is worked out beside the frames, how far it is, and the way to end it.
+    fn progress(&self, ui: &mut Ui, cx: &mut ViewContext<'_>, rect: Rect) {
+        let Some((what, share)) = self.work.under_way() else { return };
+        ui.ctx().request_repaint_after(PROGRESS_PAUSE);
+        // Over the canvas, which keeps its size.
+        let text = format!("{what}, {:.0} %", share * 100.0);
+        let bar = Rect::from_min_size(rect.left_top() + Vec2::splat(8.0), Vec2::new(240.0, 18.0));
+        ui.put(bar, egui::ProgressBar::new(share).text(text));
+        if let Some(action) = self.ends_work(cx.state) {
+            let beside = Rect::from_min_size(bar.right_top() + Vec2::new(6.0, 0.0), Vec2::new(56.0, 18.0));
+            if ui.put(beside, egui::Button::new("Cancel").small()).on_hover_text("Esc").clicked() {
+                cx.act(action);
+            }
+        }
+    }
+
+    /// What ends work that a person may not want to wait for.
+    pub fn ends_work(&self, state: &AppState) -> Option<Action> {
+        let waits = self.work.is_preparing() && state.graph.arrangement == Arrangement::Distances;
+        waits.then_some(Action::SetArrangement { arrangement: Arrangement::Rows })
+    }
+
+    /// Pins the selected node where it is, or lets it go.
+    pub fn toggle_pin(&self, state: &AppState) -> Option<Action> {
+        let shown = self.shown.as_ref().filter(|shown| shown.subject.graph == state.graph.subject())?;
+        let graph = state.document.as_ref()?.trace.graphs.get(state.graph.graph as usize)?;
+        let &node = state.links.nodes.first().filter(|_| state.links.nodes.len() == 1)?;
+        let expert = match state.selection {
+            Some(Item::Expert { expert, .. }) => Some(expert).filter(|_| state.graph.experts),
+            _ => None,
+        };
+        let at = shown.place_of(PinnedNode { node, expert })?;
+        let node = shown.display.nodes.get(at as usize)?;
+        if state.graph.pinned_at(pinned_node(node)).is_some() {
+            return Some(unpin_action(graph, node));
+        }
+        Some(pin_action(graph, node, *shown.positions.get(at as usize)?))
     }
 
     /// Settles the layout and paints the canvas, if anything about it has changed.
@@ -398,9 +549,9 @@ impl GraphView {
         let Some(graph) = document.trace.graphs.get(state.graph.graph as usize) else { return };
         let (Some(painter), Some(shown)) = (&self.painter, &mut self.shown) else { return };
         let (Some(labels), Some((_, coloring))) = (&mut self.labels, &self.coloring) else { return };
-        if !shown.at_rest && state.graph.settling {
+        if shown.is_moving(state.graph.settling) {
             self.painted = None;
-            match shown.settle(gpu.gpu) {
+            match shown.settle(gpu.gpu, state.graph.settling) {
                 Ok(true) => labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings()),
                 Ok(false) => {}
                 Err(error) => {
@@ -418,7 +569,10 @@ impl GraphView {
             subject: shown.subject.clone(),
             camera,
             size_px: self.canvas.size_px(),
-            marks: Marks::of(state, graph, Self::marked(state), hovered),
+            marks: Marks {
+                pinned: shown.pins.keys().filter_map(|&node| shown.place_of(node)).collect(),
+                ..Marks::of(state, graph, Self::marked(state), hovered)
+            },
             color: state.graph.color,
             theme: state.theme,
         };
@@ -458,7 +612,23 @@ impl GraphView {
 
     /// True while the layout is on its way to rest.
     pub fn is_settling(&self, state: &AppState) -> bool {
-        state.graph.settling && self.shown.as_ref().is_some_and(|s| !s.at_rest)
+        self.shown.as_ref().is_some_and(|shown| shown.is_moving(state.graph.settling))
+    }
+
+    /// Picks up what was worked out beside the frames.
+    pub fn take_answers(&mut self) {
+        self.work.take_answers();
+    }
+
+    /// True while something is worked out after which the picture will be another.
+    pub fn is_working(&self) -> bool {
+        self.work.is_busy()
+    }
+
+    /// Nodes and edges shown.
+    pub fn shown_size(&self) -> (u64, u64) {
+        let display = self.shown.as_ref().map(|shown| &shown.display);
+        display.map_or((0, 0), |display| (display.nodes.len() as u64, display.edges.len() as u64))
     }
 
     /// Nodes and edges shown, and how the layout stands, for the status line.
@@ -466,158 +636,19 @@ impl GraphView {
         let shown = self.shown.as_ref()?;
         let layout = match (shown.at_rest, state.graph.settling) {
             (true, _) => "at rest".to_owned(),
-            (false, true) => format!("settling {:.0} %", shown.layout.progress() * 100.0),
+            (false, true) => format!("settling {:.0} %", shown.engine.progress() * 100.0),
             (false, false) => "stopped".to_owned(),
         };
         let experts = if shown.too_many_experts { ", too many experts to show apart" } else { "" };
+        let instead = shown.engine.instead.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        let work =
+            self.work.under_way().map_or_else(String::new, |(what, share)| format!(", {what} {:.0} %", share * 100.0));
         Some(format!(
-            "{} nodes, {} edges, layout {layout} (GPU){experts}",
+            "{} nodes, {} edges, layout {layout} ({}{instead}){experts}{work}",
             units::count(shown.display.nodes.len() as u64),
-            units::count(shown.display.edges.len() as u64)
+            units::count(shown.display.edges.len() as u64),
+            shown.engine.runs().label(),
         ))
-    }
-
-    fn toolbar(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph) {
-        ui.horizontal_wrapped(|ui| {
-            let layers = graph.layers();
-            let step = |back| Action::Step { by: crate::state::Stride::Layer, back };
-            if ui
-                .add_enabled(layers > 0, egui::Button::new("\u{25C0}").small())
-                .on_hover_text("Previous layer  {")
-                .clicked()
-            {
-                cx.act(step(true));
-            }
-            let chosen = cx.state.graph.layer.map_or_else(|| "Whole graph".to_owned(), |l| format!("Layer {l}"));
-            egui::ComboBox::from_id_salt("layer").width(96.0).selected_text(chosen).show_ui(ui, |ui| {
-                if ui.selectable_label(cx.state.graph.layer.is_none(), "Whole graph").clicked() {
-                    cx.act(Action::SetLayer { layer: None });
-                }
-                for layer in 0..layers {
-                    if ui.selectable_label(cx.state.graph.layer == Some(layer), format!("Layer {layer}")).clicked() {
-                        cx.act(Action::SetLayer { layer: Some(layer) });
-                    }
-                }
-            });
-            if ui
-                .add_enabled(layers > 0, egui::Button::new("\u{25B6}").small())
-                .on_hover_text("Next layer  }")
-                .clicked()
-            {
-                cx.act(step(false));
-            }
-            let graphs = cx.document().map_or(0, |d| d.trace.graphs.len());
-            if graphs > 1 {
-                let label = |g: u32| format!("Graph {g}");
-                egui::ComboBox::from_id_salt("graph").width(70.0).selected_text(label(cx.state.graph.graph)).show_ui(
-                    ui,
-                    |ui| {
-                        for g in 0..graphs as u32 {
-                            if ui.selectable_label(cx.state.graph.graph == g, label(g)).clicked() {
-                                cx.act(Action::SetGraph { graph: g });
-                            }
-                        }
-                    },
-                );
-            }
-            let folded = !cx.state.graph.folded.is_empty();
-            if cx.state.graph.layer.is_none()
-                && ui.small_button(if folded { "Unfold" } else { "Fold layers" }).clicked()
-            {
-                cx.act(if folded { Action::Unfold { layer: None } } else { Action::Fold { layer: None } });
-            }
-            Self::look_menu(ui, cx, graph);
-            Self::search_field(ui, cx);
-            Self::trail_menu(ui, cx);
-            if self.is_settling(cx.state) {
-                if ui.small_button("Stop layout").clicked() {
-                    cx.act(Action::SetSettling { on: false });
-                }
-            } else if !cx.state.graph.settling && ui.small_button("Go on with the layout").clicked() {
-                cx.act(Action::SetSettling { on: true });
-            }
-        });
-    }
-
-    /// Where nodes stand, and what their colours and sizes say.
-    fn look_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph) {
-        let now = cx.state.graph.color;
-        let chosen = format!("by {}", now.label());
-        egui::ComboBox::from_id_salt("color").width(88.0).selected_text(chosen).show_ui(ui, |ui| {
-            for color in NodeColor::ALL {
-                if ui.selectable_label(now == color, format!("colour by {}", color.label())).clicked() {
-                    cx.act(Action::SetNodeColor { color });
-                }
-            }
-        });
-        ui.menu_button("Show", |ui| {
-            for (arrangement, label) in
-                [(Arrangement::Rows, "Layers in rows"), (Arrangement::Distances, "True to distances")]
-            {
-                if ui.selectable_label(cx.state.graph.arrangement == arrangement, label).clicked() {
-                    cx.act(Action::SetArrangement { arrangement });
-                }
-            }
-            ui.separator();
-            for size in NodeSize::ALL {
-                if ui.selectable_label(cx.state.graph.size == size, size.label()).clicked() {
-                    cx.act(Action::SetNodeSize { size });
-                }
-            }
-            let document = cx.document();
-            if document.is_some_and(|d| slices_per_node(&d.trace, graph).iter().any(|&slices| slices > 1)) {
-                ui.separator();
-                for (unfolded, label) in [(false, "Experts together"), (true, "Experts apart")] {
-                    if ui.selectable_label(cx.state.graph.experts == unfolded, label).clicked() {
-                        cx.act(Action::UnfoldExperts { unfolded });
-                    }
-                }
-            }
-        });
-    }
-
-    fn search_field(ui: &mut Ui, cx: &mut ViewContext<'_>) {
-        let search = &cx.state.graph.search;
-        let mut pattern = search.pattern.clone();
-        let field = ui
-            .add(egui::TextEdit::singleline(&mut pattern).hint_text("find nodes").desired_width(90.0))
-            .on_hover_text("A regular expression on names and ops; Enter goes to the next hit, Shift+Enter back");
-        if !search.pattern.is_empty() {
-            let place = search.at.map_or_else(String::new, |at| format!("{} of ", at + 1));
-            ui.label(format!("{place}{}", units::count(search.hits.len() as u64)));
-        }
-        if field.changed() {
-            cx.act(Action::FindNodes { pattern });
-        }
-        let (enter, back) = ui.input(|i| (i.key_pressed(egui::Key::Enter), i.modifiers.shift));
-        if field.lost_focus() && enter {
-            cx.act(Action::StepHit { back });
-            field.request_focus();
-        }
-    }
-
-    /// What leads to the selected node or away from it.
-    fn trail_menu(ui: &mut Ui, cx: &mut ViewContext<'_>) {
-        let trail = cx.state.graph.trail.clone();
-        if trail == Trail::None && cx.state.links.nodes.is_empty() {
-            return;
-        }
-        let title = match cx.state.graph.on_trail.len() {
-            0 => "Trail".to_owned(),
-            count => format!("Trail: {} nodes", units::count(count as u64)),
-        };
-        ui.menu_button(title, |ui| {
-            for (choice, label) in [
-                (Trail::None, "No trail"),
-                (Trail::Upstream, "All upstream  U"),
-                (Trail::Downstream, "All downstream  Shift+U"),
-            ] {
-                if ui.selectable_label(trail == choice, label).clicked() {
-                    cx.act(Action::SetTrail { trail: choice });
-                }
-            }
-            ui.label("Ctrl+click on a node: the way to it");
-        });
     }
 
     /// What the colours mean, with counts, in the corner of the canvas.
@@ -645,7 +676,11 @@ impl GraphView {
     }
 
     fn accessibility(&self, ui: &Ui, state: &AppState, response: &egui::Response, graph: &Graph) {
-        let shown = state.graph.layer.map_or_else(|| "whole graph".to_owned(), |l| format!("layer {l}"));
+        let layers = state.graph.layers();
+        let shown = match layers.len() {
+            0 => "whole graph".to_owned(),
+            _ => format!("layer {}", layers.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ")),
+        };
         let selected: Vec<&str> = state
             .links
             .nodes
@@ -706,6 +741,48 @@ fn scale_bar(
     let middle = corner.y + 6.0;
     painter.galley(Pos2::new(corner.x, middle - low.size().y / 2.0), low, ink);
     painter.galley(Pos2::new(left + WIDTH + 6.0, middle - high.size().y / 2.0), high, ink);
+}
+
+/// Whether a node of a layer's view belongs to another layer.
+fn is_neighbour(node: &DisplayNode) -> bool {
+    matches!(node.category, Some(Category::Input | Category::Output))
+}
+
+fn pinned_node(node: &DisplayNode) -> PinnedNode {
+    PinnedNode { node: node.node, expert: node.expert }
+}
+
+fn pin_action(graph: &Graph, node: &DisplayNode, [x, y]: [f32; 2]) -> Action {
+    Action::PinNode { node: graph.nodes[node.node as usize].id.clone(), expert: node.expert, x, y }
+}
+
+fn unpin_action(graph: &Graph, node: &DisplayNode) -> Action {
+    Action::UnpinNode { node: Some(graph.nodes[node.node as usize].id.clone()), expert: node.expert }
+}
+
+/// What can be done with one node, under the right button.
+fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &DisplayNode, here: [f32; 2]) {
+    let own = &graph.nodes[node.node as usize];
+    ui.weak(node.folded.map_or_else(|| own.label.trim().to_owned(), |layer| format!("layer {layer}")));
+    let pinned = cx.state.graph.pinned_at(pinned_node(node)).is_some();
+    if pinned && ui.button("Unpin  P").clicked() {
+        cx.act(unpin_action(graph, node));
+        ui.close();
+    }
+    if !pinned && ui.button("Pin here  P").clicked() {
+        cx.act(pin_action(graph, node, here));
+        ui.close();
+    }
+    if let Some(layer) = own.layer.filter(|layer| !cx.state.graph.layers().contains(layer)) {
+        if ui.button(format!("Show layer {layer}")).clicked() {
+            cx.act(Action::SetLayer { layer: Some(layer), add: false });
+            ui.close();
+        }
+        if cx.state.graph.layer.is_some() && ui.button(format!("Show layer {layer} beside")).clicked() {
+            cx.act(Action::SetLayer { layer: Some(layer), add: true });
+            ui.close();
+        }
+    }
 }
 
 /// The expert of a model tensor that a node shows.

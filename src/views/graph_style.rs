@@ -32,6 +32,8 @@ pub struct Marks {
     pub glowing: Vec<u32>,
     /// What stands out; everything else is dimmed. Empty: nothing is.
     pub outstanding: Vec<u32>,
+    /// Nodes as they are shown that stay where a person put them.
+    pub pinned: Vec<u32>,
 }
 
 impl Marks {
@@ -44,7 +46,7 @@ impl Marks {
             [] => state.graph.search.hits.clone(),
             trail => trail.to_vec(),
         };
-        Self { selected: selected.to_vec(), hovered, glowing, outstanding }
+        Self { selected: selected.to_vec(), hovered, glowing, outstanding, pinned: Vec::new() }
     }
 }
 
@@ -206,6 +208,7 @@ pub fn styles(
     let glowing = shown(&marks.glowing);
     let outstanding: HashSet<u32> = marks.outstanding.iter().copied().collect();
     let hovered = marks.hovered.and_then(|n| display.shown_as.get(n as usize).copied().flatten());
+    let pinned: HashSet<u32> = marks.pinned.iter().copied().collect();
     let outline = color(theme::canvas(theme));
     let stands_out = |i: u32| {
         outstanding.is_empty()
@@ -225,6 +228,9 @@ pub fn styles(
             }
             if !stands_out(i) {
                 flags |= look::NODE_DIMMED;
+            }
+            if pinned.contains(&i) {
+                flags |= look::NODE_PINNED;
             }
             look::NodeStyle { fill: color(coloring.fills[i as usize]), outline, radius: radii[i as usize], flags }
         })
@@ -264,4 +270,57 @@ pub fn styles(
 pub fn color(color: Color32) -> u32 {
     let [r, g, b, a] = color.to_srgba_unmultiplied();
     look::rgba(r, g, b, a)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::trace::{GraphEdge, GraphNode};
+
+    fn sum() -> Graph {
+        let node = |id: &str, leaf: bool| GraphNode {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            label: id.to_owned(),
+            operation: "ADD".to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer: None,
+            node_type: NodeType::Infrastructure,
+            leaf,
+        };
+        let edge = |(source, target): (u32, u32)| GraphEdge { source, target, slot: 0 };
+        let nodes = vec![node("before", false), node("sum", false), node("after", false), node("weight", true)];
+        Graph { nodes, edges: [(0, 1), (3, 1), (1, 2)].map(edge).to_vec() }
+    }
+
+    /// Flags of the nodes as they are painted.
+    fn flags(graph: &Graph, marks: &Marks) -> Vec<u32> {
+        let display = DisplayGraph::new(graph, &BTreeSet::new(), &BTreeSet::new());
+        let coloring = Coloring::new(graph, &display, None, NodeColor::Type, Theme::Dark);
+        let (nodes, _) = styles(graph, &display, &[1.0; 4], &coloring, marks, Theme::Dark);
+        nodes.iter().map(|node| node.flags).collect()
+    }
+
+    #[test]
+    fn while_a_run_is_played_the_running_op_lights_up_and_its_operands_glow() {
+        let graph = sum();
+        let mut state = AppState::default();
+        let at_rest = Marks::of(&state, &graph, &[1], None);
+        assert_eq!(flags(&graph, &at_rest), [0, look::NODE_SELECTED, 0, look::NODE_SQUARE]);
+        state.playback.playing = true;
+        let playing = Marks::of(&state, &graph, &[1], None);
+        assert_eq!(playing.glowing, [0, 3]);
+        let glowing = [look::NODE_HOVERED, look::NODE_SELECTED, 0, look::NODE_SQUARE | look::NODE_HOVERED];
+        assert_eq!(flags(&graph, &playing), glowing);
+    }
+
+    #[test]
+    fn pinned_nodes_bear_a_mark() {
+        let graph = sum();
+        let marks = Marks { pinned: vec![2], ..Marks::default() };
+        assert_eq!(flags(&graph, &marks), [0, 0, look::NODE_PINNED, look::NODE_SQUARE]);
+    }
 }

@@ -4,7 +4,7 @@ use egui::{Grid, RichText, Ui};
 
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
-use crate::state::{Action, Document};
+use crate::state::{Action, Document, PinnedNode};
 use crate::trace::{Graph, names};
 use crate::units;
 
@@ -143,7 +143,18 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     }
     facts(ui, "node", lines);
     if own.layer.is_some() && cx.state.graph.layer != own.layer && ui.button("Show this layer").clicked() {
-        cx.act(Action::SetLayer { layer: own.layer });
+        cx.act(Action::SetLayer { layer: own.layer, add: false });
+    }
+    let pinned = PinnedNode { node, expert: None };
+    if graph == cx.state.graph.graph
+        && let Some([x, y]) = cx.state.graph.pinned_at(pinned)
+    {
+        ui.horizontal(|ui| {
+            ui.weak(format!("pinned at {x:.1}, {y:.1}"));
+            if ui.small_button("Unpin").on_hover_text("P").clicked() {
+                cx.act(Action::UnpinNode { node: Some(own.id.clone()), expert: None });
+            }
+        });
     }
     if let Some(op) = cx.state.links.first_op.filter(|_| !own.leaf) {
         link(ui, cx, document, Item::Op(op), "first run as");

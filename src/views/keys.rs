@@ -16,10 +16,12 @@ const ZOOM_STEP: f64 = 1.5;
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct KeyWishes {
     pub focus_search: bool,
+    /// Pin the selected node of the graph where it is, which the graph panel knows, or let it go.
+    pub toggle_pin: bool,
 }
 
-/// Turns this frame's keys into Actions. `under` is the panel below the cursor.
-pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWishes {
+/// Turns this frame's keys into Actions. `under` is the panel below the cursor; `ends_work` is what Esc does first.
+pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work: Option<Action>) -> KeyWishes {
     let mut wishes = KeyWishes::default();
     let escape = struck(ui, Key::Escape, |_| true);
     if ui.ctx().text_edit_focused() {
@@ -41,15 +43,17 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>) -> KeyWish
         let now = cx.state.full_screen;
         cx.act(Action::FullScreen { view: if now.is_some() { None } else { Some(view) } });
     }
+    wishes.toggle_pin = plain(Key::P);
     if plain(Key::Slash) {
         wishes.focus_search = true;
         cx.act(Action::SetView { view: View::Table });
     }
     if escape {
-        cx.act(match (cx.state.keys_shown, cx.state.full_screen) {
-            (true, _) => Action::ShowKeys { shown: false },
-            (false, Some(_)) => Action::FullScreen { view: None },
-            (false, None) => Action::Select { item: None },
+        cx.act(match (cx.state.keys_shown, ends_work, cx.state.full_screen) {
+            (true, ..) => Action::ShowKeys { shown: false },
+            (false, Some(end), _) => end,
+            (false, None, Some(_)) => Action::FullScreen { view: None },
+            (false, None, None) => Action::Select { item: None },
         });
     }
     let pan = [

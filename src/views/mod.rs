@@ -3,8 +3,11 @@
 pub mod bands;
 pub mod describe;
 pub mod graph;
+mod graph_engine;
 mod graph_labels;
 mod graph_style;
+mod graph_tools;
+mod graph_work;
 pub mod health;
 pub mod heat_cells;
 pub mod heat_engine;
