@@ -1,6 +1,7 @@
 //! `bench RUN`: times of what people wait for, here and now.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -9,10 +10,12 @@ use super::args::BenchArgs;
 use super::{CliError, open, print_json, print_text};
 use crate::analysis::filter::Filter;
 use crate::analysis::graph_display::DisplayGraph;
+use crate::analysis::table_columns::Column;
+use crate::analysis::table_rows::{RowsQuery, SortKey};
 use crate::analysis::{heat, layout};
 use crate::app::Waker;
 use crate::app::headless::Headless;
-use crate::app::workspace::{Options, Workspace};
+use crate::app::workspace::{Options, Workspace, private_memory};
 use crate::gpu::Gpu;
 use crate::gpu::heat::HeatPipelines;
 use crate::gpu::heat_data::HeatData;
@@ -20,7 +23,8 @@ use crate::gpu::layout::LayoutGpu;
 use crate::kernel_io::heat::{Aggregate, Direction, HeatQuery, Measure};
 use crate::kernel_io::layout::LayoutParams;
 use crate::state::camera::Motion;
-use crate::state::{Action, Axes, View};
+use crate::state::table_choices::Place;
+use crate::state::{Action, Axes, Document, View};
 use crate::trace::tracks::{HeatTables, Order, TrackLayout};
 use crate::trace::{Trace, Track};
 
@@ -49,8 +53,27 @@ struct Bench {
     playback: Frames,
     layout_step_ms: Option<f64>,
     filter_ms: f64,
+    table: TableTimes,
     binning: Binning,
     frames_at_rest: usize,
+}
+
+/// The table of all ops. Frames are those of the whole window, and of the table in full screen.
+#[derive(Serialize)]
+struct TableTimes {
+    /// By kind, layer and text.
+    filter_ms: f64,
+    /// By duration; by destination, then bytes touched.
+    sort_ms: f64,
+    sort_by_two_ms: f64,
+    /// By op, with sums.
+    group_ms: f64,
+    scroll: Frames,
+    jump: Frames,
+    full_screen_scroll: Frames,
+    full_screen_jump: Frames,
+    /// Most private memory that filtering and sorting took, in bytes for each op, where the system tells.
+    bytes_per_row: Option<f64>,
 }
 
 /// All accesses of the run counted into `width` x `height` cells of the whole DISK track, from the columns on.
@@ -131,14 +154,47 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     movement(&|_| Action::Fit { view: View::Heatmap, motion: Motion::default() })?;
     let playback = movement(&|_| Action::Step { by: crate::state::Stride::Op, back: false })?;
 
+    let ops_in_all = u32::try_from(ops).unwrap_or(u32::MAX);
+    let scroll = |_| Action::Pan { view: View::Table, dx: 0.0, dy: 0.4, motion: Motion::default() };
+    // Far from where it was, wherever that is.
+    let jump = |frame: u32| {
+        let op = u64::from(frame) * 7_368_787 % u64::from(ops_in_all.max(1));
+        Action::GoTo { place: Place::Op(op as u32) }
+    };
+    let table_scroll = movement(&scroll)?;
+    let table_jump = movement(&jump)?;
+    movement(&|_| Action::FullScreen { view: Some(View::Table) })?;
+    let full_screen_scroll = movement(&scroll)?;
+    let full_screen_jump = movement(&jump)?;
+
     let document = scene.state.document.clone();
+    let table = match &document {
+        Some(document) => {
+            let [filter_ms, sort_ms, sort_by_two_ms, group_ms] = row_questions(document)?;
+            let (scroll, jump) = (table_scroll, table_jump);
+            let bytes_per_row = bytes_per_row(document)?;
+            TableTimes {
+                filter_ms,
+                sort_ms,
+                sort_by_two_ms,
+                group_ms,
+                scroll,
+                jump,
+                full_screen_scroll,
+                full_screen_jump,
+                bytes_per_row,
+            }
+        }
+        None => return Err(CliError::Failed("the run was not shown; please report this".to_owned())),
+    };
     let mut filter_ms = Vec::new();
     if let Some(document) = document {
         let filter = Filter { text: "attn".to_owned(), layer: Some(1), track: Some(Track::Disk), ..Filter::default() };
         let layout = document.layouts(scene.state.heat.order)[0];
         for _ in 0..FILTER_RUNS {
             let started = Instant::now();
-            std::hint::black_box(filter.matching_ops(&document.trace, None, layout));
+            let rows = filter.matching_ops(&document.trace, None, layout, &AtomicBool::new(false));
+            std::hint::black_box(rows.map_err(|fault| CliError::Failed(fault.to_string()))?);
             filter_ms.push(milliseconds(started));
         }
     }
@@ -155,10 +211,73 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         playback,
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
+        table,
         binning,
         frames_at_rest,
     };
     if args.json { print_json(&bench) } else { print_text(&text(&bench)) }
+}
+
+/// What the table asks of a run: by kind, layer and text; in two orders; in groups.
+fn row_questions_of(document: &Document) -> [RowsQuery; 4] {
+    let trace = &document.trace;
+    // What every run has: the kind, the layer and the name of some op.
+    let op = (0..trace.op_count()).find(|op| trace.ops.layer.get(*op).is_some()).unwrap_or(0);
+    let filter = Filter {
+        text: trace.destination_name(op).chars().take(4).collect(),
+        kind: Some(trace.op_name(op).to_owned()),
+        layer: trace.ops.layer.get(op),
+        ..Filter::default()
+    };
+    let by = |columns: &[Column]| columns.iter().map(|column| SortKey { column: *column, down: true }).collect();
+    [
+        RowsQuery { filter, ..RowsQuery::default() },
+        RowsQuery { sort: by(&[Column::Duration]), ..RowsQuery::default() },
+        RowsQuery { sort: by(&[Column::Destination, Column::Touched]), ..RowsQuery::default() },
+        RowsQuery { group: Some(Column::Op), ..RowsQuery::default() },
+    ]
+}
+
+/// Medians of these, in ms.
+fn row_questions(document: &Document) -> Result<[f64; 4], CliError> {
+    let layout = document.layouts(Order::File)[0];
+    let mut medians = [0.0; 4];
+    for (query, median) in row_questions_of(document).iter().zip(&mut medians) {
+        let mut times = Vec::new();
+        for _ in 0..FILTER_RUNS {
+            let started = Instant::now();
+            let answer = query.answer(&document.trace, layout, &AtomicBool::new(false), |_| ());
+            std::hint::black_box(answer.map_err(|fault| CliError::Failed(fault.to_string()))?);
+            times.push(milliseconds(started));
+        }
+        *median = Frames::of(times).median_ms;
+    }
+    Ok(medians)
+}
+
+/// The most private memory that answering them takes, the answer included.
+fn bytes_per_row(document: &Document) -> Result<Option<f64>, CliError> {
+    let Some(before) = private_memory() else { return Ok(None) };
+    let done = AtomicBool::new(false);
+    let layout = document.layouts(Order::File)[0];
+    std::thread::scope(|scope| {
+        let watched = std::thread::Builder::new().name("memory".to_owned()).spawn_scoped(scope, || {
+            let mut most = before;
+            while !done.load(Ordering::Relaxed) {
+                most = most.max(private_memory().unwrap_or(0));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            most
+        });
+        let answered = row_questions_of(document).iter().try_for_each(|query| {
+            let answer = query.answer(&document.trace, layout, &AtomicBool::new(false), |_| ());
+            answer.map(|answer| drop(std::hint::black_box(answer)))
+        });
+        done.store(true, Ordering::Relaxed);
+        answered.map_err(|fault| CliError::Failed(fault.to_string()))?;
+        let most = watched.ok().and_then(|watched| watched.join().ok());
+        Ok(most.map(|most| most.saturating_sub(before) as f64 / (document.trace.op_count() as f64).max(1.0)))
+    })
 }
 
 /// Medians of kernels and twin, in turn.
@@ -241,6 +360,21 @@ fn text(bench: &Bench) -> String {
     }
     line("layout step", bench.layout_step_ms.map_or_else(|| "no graph".to_owned(), |ms| format!("{ms:.2} ms")));
     line("filter", format!("{:.2} ms", bench.filter_ms));
+    let table = &bench.table;
+    line("rows filtered", format!("{:.1} ms", table.filter_ms));
+    line("rows sorted", format!("{:.0} ms, by two columns {:.0} ms", table.sort_ms, table.sort_by_two_ms));
+    line("rows grouped", format!("{:.1} ms", table.group_ms));
+    for (name, frames) in [
+        ("table scrolled", &table.scroll),
+        ("table jumping", &table.jump),
+        ("  full screen", &table.full_screen_scroll),
+        ("  jumping", &table.full_screen_jump),
+    ] {
+        line(name, format!("median {:.1} ms, 95th percentile {:.1} ms", frames.median_ms, frames.p95_ms));
+    }
+    if let Some(bytes) = table.bytes_per_row {
+        line("rows' memory", format!("{bytes:.1} bytes a row at most"));
+    }
     let Binning { width, height, gpu_ms, cpu_ms } = bench.binning;
     line("binning", format!("{gpu_ms:.1} ms by kernels, {cpu_ms:.1} ms by the CPU twin, {width} x {height} cells"));
     line("frames at rest", bench.frames_at_rest.to_string());
