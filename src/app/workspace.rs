@@ -150,6 +150,11 @@ impl Workspace {
         self.table.first_row()
     }
 
+    /// Whether rows are still to be copied or written.
+    pub fn carries_rows(&self) -> bool {
+        self.exporter.is_some() || !self.rows_wanted.is_empty()
+    }
+
     /// Ops that the table lists.
     pub fn row_count(&self) -> usize {
         self.table.row_count()
@@ -247,6 +252,10 @@ impl Workspace {
 
     /// Copies and exports rows, once the table has those that were asked for, and says what came of it.
     fn carry_rows(&mut self) {
+        if self.table.fault().is_some() {
+            // It is said already; rows of another filter are not what was asked for.
+            self.rows_wanted.clear();
+        }
         if !self.rows_wanted.is_empty() && !self.table.is_working() {
             for wanted in std::mem::take(&mut self.rows_wanted) {
                 match wanted {
@@ -458,8 +467,7 @@ impl Scene for Workspace {
             || self.graph.is_settling(&self.state)
             || self.heatmap.is_working()
             || self.table.is_working()
-            || self.exporter.is_some()
-            || !self.rows_wanted.is_empty()
+            || self.carries_rows()
             || !self.script.is_done()
             || !self.actions.is_empty()
     }

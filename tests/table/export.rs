@@ -13,7 +13,7 @@ use tensorscope::state::{Action, ItemRef};
 
 use super::run;
 use crate::native::full_disk::{in_a_process_of_its_own, limit};
-use crate::workspace::{FRAME, Session};
+use crate::workspace::{FRAME, Session, sample};
 
 fn names(folder: &Path) -> Vec<String> {
     folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -97,6 +97,28 @@ fn what_is_shown_is_what_is_written_filter_order_and_columns_included() {
     session.act(Action::ExportRows { path, format: RowFormat::Csv });
     assert!(session.scene.problem().unwrap().contains("name a file in a folder that exists"));
     assert_eq!(names(folder.path()).len(), 2);
+}
+
+#[test]
+fn a_picture_of_a_script_that_exports_waits_for_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, rows, picture) =
+        (folder.path().join("s.jsonl"), folder.path().join("rows.json"), folder.path().join("p.png"));
+    let action = Action::ExportRows { path: rows.clone(), format: RowFormat::Json };
+    std::fs::write(&script, serde_json::to_string(&action).unwrap()).unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_tensorscope"));
+    command.arg("render").arg(sample()).args(["--view", "health", "--size", "320x200", "--actions"]).arg(&script);
+    command.arg("-o").arg(&picture).assert().success();
+    let written: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&rows).unwrap()).unwrap();
+    assert_eq!(written.len(), 23_400);
+    let wrong = r#"{"action":"set_filter","filter":{"text":"(","regex":true}}"#;
+    std::fs::remove_file(&rows).unwrap();
+    std::fs::write(&script, format!("{wrong}\n{}\n", serde_json::to_string(&action).unwrap())).unwrap();
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_tensorscope"));
+    command.arg("render").arg(sample()).args(["--view", "table", "--size", "320x200", "--actions"]).arg(&script);
+    let failed = command.arg("-o").arg(&picture).assert().code(1);
+    assert!(String::from_utf8_lossy(&failed.get_output().stderr).contains("unclosed group"));
+    assert!(!rows.exists(), "rows of another filter are not what was asked for");
 }
 
 #[test]
