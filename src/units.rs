@@ -43,6 +43,32 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// `1.5 ms` -> 1,500,000 ns. Without a unit there is none.
+pub fn parse_duration(text: &str) -> Option<u64> {
+    // Units that end in another one come first.
+    const UNITS: [(&str, f64); 6] =
+        [("ns", 1.0), ("us", 1e3), ("\u{b5}s", 1e3), ("ms", 1e6), ("min", 60e9), ("s", 1e9)];
+    parse_with(text, &UNITS)
+}
+
+/// `4 MiB` -> 4,194,304; `4k` and `4KB` mean KiB too. A number alone is bytes.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    const PREFIXES: [(&str, f64); 5] =
+        [("k", 1024.0), ("m", 1_048_576.0), ("g", 1_073_741_824.0), ("t", 1_099_511_627_776.0), ("", 1.0)];
+    let text = text.trim().to_lowercase();
+    let text = text.strip_suffix('b').unwrap_or(&text);
+    parse_with(text.strip_suffix('i').unwrap_or(text), &PREFIXES)
+}
+
+/// A number before one of `units`, times what that stands for.
+fn parse_with(text: &str, units: &[(&str, f64)]) -> Option<u64> {
+    let text = text.trim().to_lowercase();
+    let (number, unit) = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let number: f64 = number.trim().replace([',', '_'], "").parse().ok()?;
+    let value = (number * unit).round();
+    (value >= 0.0 && value < u64::MAX as f64).then_some(value as u64)
+}
+
 /// `1234567` -> `1,234,567`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -77,6 +103,24 @@ mod tests {
         assert_eq!(super::count(0), "0");
         assert_eq!(super::count(1234), "1,234");
         assert_eq!(super::count(123), "123");
+    }
+
+    #[test]
+    fn numbers_with_units_are_read() {
+        for (text, ns) in
+            [("5 ns", 5), ("1.5us", 1500), ("2 \u{b5}s", 2000), ("0.25 MS", 250_000), ("1,000 s", 1_000_000_000_000)]
+        {
+            assert_eq!(super::parse_duration(text), Some(ns), "{text}");
+        }
+        for text in ["", "5", "ms", "-1 s", "nan s", "inf s", "1e300 s"] {
+            assert_eq!(super::parse_duration(text), None, "{text}");
+        }
+        for (text, bytes) in
+            [("7", 7), ("1.5 KiB", 1536), ("4k", 4096), ("2 MB", 2 << 20), ("1gib", 1 << 30), ("8 B", 8)]
+        {
+            assert_eq!(super::parse_bytes(text), Some(bytes), "{text}");
+        }
+        assert_eq!(super::parse_bytes("many"), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod native;
 mod png_files;
 mod shaders;
 mod sources;
+mod table;
 mod text;
 mod trace;
 mod wgsl;

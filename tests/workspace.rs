@@ -14,10 +14,10 @@ use tensorscope::kernel_io::layout::{Arrangement, LayoutEngine};
 use tensorscope::state::{Action, ItemRef, NodeColor, NodeSize, Trail, View};
 use tensorscope::trace::Track;
 
-const SIZE_PX: [u32; 2] = [1280, 720];
-const FRAME: Duration = Duration::from_millis(16);
+pub const SIZE_PX: [u32; 2] = [1280, 720];
+pub const FRAME: Duration = Duration::from_millis(16);
 
-fn sample() -> PathBuf {
+pub fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/smollm2-135m.tscope")
 }
 
@@ -70,7 +70,7 @@ impl Session {
         self.target.find(name).unwrap_or_else(|| panic!("nothing is called {name:?}"))
     }
 
-    fn click(&mut self, name: &str) {
+    pub fn click(&mut self, name: &str) {
         let at = self.place(name).center();
         self.click_at(at);
     }

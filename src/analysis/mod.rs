@@ -2,6 +2,7 @@
 
 pub mod background;
 pub mod filter;
+pub mod filter_match;
 pub mod graph_display;
 pub mod graph_search;
 pub mod graph_values;
@@ -19,4 +20,10 @@ pub mod links;
 pub mod probe;
 pub mod row_axis;
 pub mod seeks;
+pub mod table_cells;
+pub mod table_columns;
+pub mod table_groups;
+pub mod table_rows;
+mod table_sort;
+pub mod table_text;
 pub mod watch;

@@ -1,6 +1,7 @@
 //! The frame, and what carries it: a window, or a texture without one.
 
 mod allocator;
+pub mod exporter;
 pub mod frame;
 pub mod headless;
 pub mod input;
@@ -9,6 +10,7 @@ pub mod png;
 pub mod sample;
 pub mod script;
 pub mod surface;
+pub mod whole_file;
 pub mod window;
 pub mod workspace;
 

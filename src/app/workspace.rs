@@ -7,18 +7,20 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use egui::{CentralPanel, Panel, Rect, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
+use super::exporter::{ExportError, Exporter};
 use super::loader::{Loader, Message};
 use super::script::Script;
 use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
 use crate::formats::ReadError;
 use crate::gpu::{FrameGpu, GpuError};
+use crate::state::table_choices::RowFormat;
 use crate::state::{Action, AppState, Document, Effect, Theme, View};
 use crate::trace::Trace;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
 use crate::views::status::Status;
-use crate::views::table::TableView;
+use crate::views::table::{TableKeys, TableView};
 use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
@@ -36,6 +38,17 @@ pub struct Options {
     pub reproducible: bool,
 }
 
+/// What came of a dialog; nothing where it was closed.
+enum Chosen {
+    Run(Option<PathBuf>),
+    Rows(Option<PathBuf>, RowFormat),
+}
+
+enum RowsWanted {
+    Copy(RowFormat),
+    Export(PathBuf, RowFormat),
+}
+
 pub struct Workspace {
     pub state: AppState,
     actions: Vec<Action>,
@@ -49,11 +62,16 @@ pub struct Workspace {
     shown_view: View,
     themed: Option<Theme>,
     loader: Option<Loader>,
-    chosen: Option<Receiver<Option<PathBuf>>>,
+    chosen: Option<Receiver<Chosen>>,
+    exporter: Option<Exporter>,
+    /// What is to be done with the table's rows once they are the ones that were asked for.
+    rows_wanted: Vec<RowsWanted>,
+    /// Text for the clipboard, which egui takes while it lays out.
+    copied: Option<String>,
     script: Script,
     status: Status,
     status_due_s: f64,
-    focus_search: bool,
+    table_keys: TableKeys,
     quit: bool,
     waker: Waker,
 }
@@ -73,10 +91,13 @@ impl Workspace {
             themed: None,
             loader: None,
             chosen: None,
+            exporter: None,
+            rows_wanted: Vec::new(),
+            copied: None,
             script: Script::default(),
             status: Status { adapter, ..Status::default() },
             status_due_s: 0.0,
-            focus_search: false,
+            table_keys: TableKeys::default(),
             quit: false,
             waker,
         }
@@ -111,7 +132,12 @@ impl Workspace {
 
     /// What the status line says went wrong.
     pub fn problem(&self) -> Option<&str> {
-        self.status.problem.as_deref()
+        self.status.problem.as_deref().or_else(|| self.table.fault())
+    }
+
+    /// What the status line says was done.
+    pub fn notice(&self) -> Option<&str> {
+        self.status.notice.as_deref()
     }
 
     /// Where a node of the shown graph is on screen, in points.
@@ -128,17 +154,37 @@ impl Workspace {
         self.graph.shown_size()
     }
 
+    /// The row at the upper edge of the table.
+    pub fn first_row(&self) -> f64 {
+        self.table.first_row()
+    }
+
+    /// Whether rows are still to be copied or written.
+    pub fn carries_rows(&self) -> bool {
+        self.exporter.is_some() || !self.rows_wanted.is_empty()
+    }
+
     /// Ops that the table lists.
     pub fn row_count(&self) -> usize {
         self.table.row_count()
     }
 
     fn do_actions(&mut self, actions: Vec<Action>) {
+        if !actions.is_empty() {
+            self.status.notice = None;
+        }
         for action in actions {
             for effect in self.state.apply(&action) {
                 match effect {
                     Effect::Open(path) => self.open(path),
                     Effect::CancelLoading => self.loader = None,
+                    Effect::CopyRows(format) => self.rows_wanted.push(RowsWanted::Copy(format)),
+                    Effect::ExportRows(path, format) => self.rows_wanted.push(RowsWanted::Export(path, format)),
+                    Effect::CancelExport => {
+                        if let Some(exporter) = &self.exporter {
+                            exporter.cancel();
+                        }
+                    }
                     Effect::Quit => self.quit = true,
                     Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
@@ -183,20 +229,78 @@ impl Workspace {
         });
     }
 
-    /// Asks for a run in a dialog of the system's, in a thread: dialogs block.
-    fn choose(&mut self, folder: bool) {
+    /// Asks in a dialog of the system's, in a thread: dialogs block.
+    fn choose(&mut self, ask: impl FnOnce() -> Chosen + Send + 'static) {
         let (send, receive) = sync_channel(1);
         let waker = self.waker.clone();
         let spawned = std::thread::Builder::new().name("dialog".to_owned()).spawn(move || {
-            let dialog = rfd::FileDialog::new().set_title("Open a run");
-            let chosen = if folder { dialog.pick_folder() } else { dialog.pick_file() };
             // The window may be gone by now.
-            drop(send.send(chosen));
+            drop(send.send(ask()));
             waker.wake();
         });
         match spawned {
             Ok(_) => self.chosen = Some(receive),
             Err(error) => self.status.problem = Some(format!("no dialog: {error}")),
+        }
+    }
+
+    fn choose_run(&mut self, folder: bool) {
+        self.choose(move || {
+            let dialog = rfd::FileDialog::new().set_title("Open a run");
+            Chosen::Run(if folder { dialog.pick_folder() } else { dialog.pick_file() })
+        });
+    }
+
+    fn choose_rows_file(&mut self, format: RowFormat) {
+        self.choose(move || {
+            let dialog =
+                rfd::FileDialog::new().set_title("Export rows").set_file_name(format!("rows.{}", format.name()));
+            Chosen::Rows(dialog.save_file(), format)
+        });
+    }
+
+    /// Copies and exports rows, once the table has those that were asked for, and says what came of it.
+    fn carry_rows(&mut self) {
+        if self.table.fault().is_some() {
+            // It is said already; rows of another filter are not what was asked for.
+            self.rows_wanted.clear();
+        }
+        if !self.rows_wanted.is_empty() && !self.table.is_working() {
+            for wanted in std::mem::take(&mut self.rows_wanted) {
+                match wanted {
+                    RowsWanted::Copy(format) => {
+                        if let Some((text, said)) = self.table.copied(&self.state, format) {
+                            self.copied = Some(text);
+                            self.status.notice = Some(said);
+                        }
+                    }
+                    RowsWanted::Export(path, format) => self.export(path, format),
+                }
+            }
+        }
+        if let Some(result) = self.exporter.as_ref().and_then(Exporter::poll)
+            && let Some(exporter) = self.exporter.take()
+        {
+            match result {
+                Ok(rows) => {
+                    let rows = crate::units::count(rows as u64);
+                    self.status.notice = Some(format!("wrote {rows} rows to {}", exporter.path.display()));
+                }
+                Err(ExportError::Cancelled) => self.status.notice = Some("the export was stopped".to_owned()),
+                Err(error) => self.status.problem = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn export(&mut self, path: PathBuf, format: RowFormat) {
+        if self.exporter.is_some() {
+            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
+            return;
+        }
+        let Some(listed) = self.table.listed(&self.state) else { return };
+        match Exporter::start(listed, path, format, self.waker.clone()) {
+            Ok(exporter) => self.exporter = Some(exporter),
+            Err(error) => self.status.problem = Some(format!("no thread to write with: {error}")),
         }
     }
 
@@ -208,6 +312,12 @@ impl Workspace {
         });
         self.status.graph = self.graph.status(&self.state);
         self.status.rows = Some(self.table.row_count());
+        self.status.table = self.table.stage();
+        self.status.export = self.exporter.as_ref().map(|exporter| {
+            let (done, total) = exporter.rows();
+            let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());
+            (name.to_string_lossy().into_owned(), done as u64, total as u64)
+        });
         if !self.options.reproducible && time.now_s >= self.status_due_s {
             self.status_due_s = time.now_s + STATUS_SECONDS;
             self.status.frame_ms = Some(time.last.total_ms());
@@ -228,7 +338,7 @@ impl Workspace {
             View::Graph => self.graph.ui(ui, &mut cx, gpu),
             View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
             View::Timeline => timeline::ui(ui, &mut cx),
-            View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.focus_search)),
+            View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
             View::Inspector => inspector::ui(ui, &mut cx),
         }
@@ -272,8 +382,10 @@ impl Scene for Workspace {
         self.graph.take_answers();
         if let Some(chosen) = self.chosen.as_ref().and_then(|c| c.try_recv().ok()) {
             self.chosen = None;
-            if let Some(path) = chosen {
-                self.open(path);
+            match chosen {
+                Chosen::Run(Some(path)) => self.open(path),
+                Chosen::Rows(Some(path), format) => self.act(Action::ExportRows { path, format }),
+                Chosen::Run(None) | Chosen::Rows(None, _) => {}
             }
         }
         let asked = std::mem::take(&mut self.actions);
@@ -290,7 +402,13 @@ impl Scene for Workspace {
         if self.state.advance(time.delta.as_secs_f64() * 1000.0) || !self.script.is_done() {
             context.request_repaint();
         }
-        if self.loader.is_some() {
+        let waker = self.waker.clone();
+        self.table.prepare(&self.state, move || waker.wake());
+        self.carry_rows();
+        if !self.rows_wanted.is_empty() {
+            context.request_repaint();
+        }
+        if self.loader.is_some() || self.exporter.is_some() || self.table.is_working() {
             context.request_repaint_after(std::time::Duration::from_millis(100));
         }
         self.update_status(time);
@@ -308,10 +426,12 @@ impl Scene for Workspace {
         {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
             let wishes = keys::handle(ui, &mut cx, under, self.graph.ends_work(&self.state));
-            self.focus_search |= wishes.focus_search;
             if wishes.toggle_pin {
                 cx.actions.extend(self.graph.toggle_pin(&self.state));
             }
+            let focus_search = self.table_keys.focus_search || wishes.table.focus_search;
+            let focus_place = self.table_keys.focus_place || wishes.table.focus_place;
+            self.table_keys = TableKeys { focus_search, focus_place, ..wishes.table };
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
@@ -319,7 +439,7 @@ impl Scene for Workspace {
             Panel::bottom("status").show(ui, |ui| status::ui(ui, &mut cx, &self.status));
             keys::sheet(ui, &mut cx);
             if wishes.open_folder || wishes.open_file {
-                self.choose(wishes.open_folder);
+                self.choose_run(wishes.open_folder);
             }
         }
         let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);
@@ -330,7 +450,16 @@ impl Scene for Workspace {
                 welcome(ui, self.loader.is_some(), self.status.problem.as_deref());
             }
         });
-        if !actions.is_empty() || self.state.hover != hover || self.state.graph.request.is_some() {
+        if let Some(format) = self.table.choose_file.take() {
+            self.choose_rows_file(format);
+        }
+        if let Some(text) = self.copied.take() {
+            ui.ctx().copy_text(text);
+        }
+        // Only a graph that is on screen can answer what is asked of it.
+        let graph_asked =
+            self.state.graph.request.is_some() && self.places.iter().any(|(view, _)| *view == View::Graph);
+        if !actions.is_empty() || self.state.hover != hover || graph_asked {
             ui.ctx().request_repaint();
         }
         self.state.hover = hover;
@@ -351,6 +480,8 @@ impl Scene for Workspace {
             || self.graph.is_settling(&self.state)
             || self.graph.is_working()
             || self.heatmap.is_working()
+            || self.table.is_working()
+            || self.carries_rows()
             || !self.script.is_done()
             || !self.actions.is_empty()
     }
@@ -461,7 +592,7 @@ impl Behavior<View> for Panels<'_, '_> {
 }
 
 /// Anonymous memory that the process holds, where the system tells.
-fn private_memory() -> Option<u64> {
+pub fn private_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

@@ -1,15 +1,11 @@
 //! Frame times of the graph, for `bench`: whole, with experts apart, and many copies of it.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::CliError;
-use super::bench::{FRAME, Frames, MOST_FRAMES_TO_REST, SIZE_PX};
+use super::bench_window::{BenchWindow, Frames};
 use crate::analysis::layout_graph::slices_per_node;
-use crate::app::Waker;
-use crate::app::headless::Headless;
-use crate::app::workspace::{Options, Workspace};
+use crate::app::workspace::Workspace;
 use crate::gpu::Gpu;
 use crate::state::camera::Motion;
 use crate::state::{Action, Axes, View};
@@ -21,7 +17,6 @@ const MANY_NODES: usize = 10_240;
 const THERE: u32 = 30;
 /// How much closer names are looked at than the whole graph.
 const CLOSE: f64 = 8.0;
-const BESIDE_THREADS: Duration = Duration::from_millis(2);
 
 /// A graph in its panel, all other panels around it. Frames from the input to the GPU having finished.
 #[derive(Serialize)]
@@ -61,28 +56,14 @@ fn measure_one(
     experts: bool,
     frames: u32,
 ) -> Result<GraphFrames, CliError> {
-    let mut scene =
-        Workspace::new(gpu.adapter_name(), Waker::none(), Options { reproducible: true, ..Options::default() });
-    scene.show(what.into(), trace);
-    let mut target = Headless::new(gpu, SIZE_PX, 1.0)?;
+    let mut window = BenchWindow::new(gpu, what, trace, frames)?;
     // What else the window shows comes to rest first; then the graph is laid out anew.
-    scene.act(Action::Fold { layer: None });
-    target.settle(gpu, &mut scene, MOST_FRAMES_TO_REST)?;
-    scene.act(Action::UnfoldExperts { unfolded: experts });
-    scene.act(Action::Unfold { layer: None });
-    let settling = settling(gpu, &mut target, &mut scene)?;
-    target.settle(gpu, &mut scene, MOST_FRAMES_TO_REST)?;
-    let (nodes, edges) = scene.shown_graph_size();
-
-    let mut movement = |action: &dyn Fn(u32) -> Action| -> Result<Frames, CliError> {
-        let mut times = Vec::with_capacity(frames as usize);
-        for frame in 0..frames {
-            scene.act(action(frame));
-            target.step(gpu, &mut scene, Vec::new(), FRAME)?;
-            times.push(f64::from(target.frame_ms()));
-        }
-        Ok(Frames::of(times))
-    };
+    window.settle_after(Action::Fold { layer: None })?;
+    window.scene.act(Action::UnfoldExperts { unfolded: experts });
+    window.scene.act(Action::Unfold { layer: None });
+    let settling = window.while_under_way(Workspace::graph_is_settling)?;
+    window.settle()?;
+    let (nodes, edges) = window.scene.shown_graph_size();
     let turn = |frame: u32, there: f64, back: f64| if frame % (2 * THERE) < THERE { there } else { back };
     let zoomed = |factor| Action::Zoom {
         view: View::Graph,
@@ -97,33 +78,12 @@ fn measure_one(
         let dx = turn(frame, 0.01, -0.01);
         Action::Pan { view: View::Graph, dx, dy: 0.5 * dx, motion: Motion::default() }
     };
-    let pan = movement(&panned)?;
+    let pan = window.movement(panned)?;
     let per_frame = 100_f64.powf(1.0 / f64::from(THERE));
-    let zoom = movement(&|frame| zoomed(turn(frame, per_frame, 1.0 / per_frame)))?;
-    movement(&|frame| if frame == 0 { zoomed(CLOSE) } else { panned(frame) })?;
-    let pan_close = movement(&panned)?;
-    target.settle(gpu, &mut scene, MOST_FRAMES_TO_REST)?;
-    let mut frames_at_rest = 0;
-    for _ in 0..frames {
-        frames_at_rest += usize::from(target.step(gpu, &mut scene, Vec::new(), FRAME)?.painted);
-    }
+    let zoom = window.movement(|frame| zoomed(turn(frame, per_frame, 1.0 / per_frame)))?;
+    window.movement(|frame| if frame == 0 { zoomed(CLOSE) } else { panned(frame) })?;
+    let pan_close = window.movement(panned)?;
+    window.settle()?;
+    let frames_at_rest = window.painted_at_rest(frames as usize)?;
     Ok(GraphFrames { what, nodes, edges, pan, pan_close, zoom, settling, frames_at_rest })
-}
-
-/// Frames from the first in which the layout runs to the last.
-fn settling(gpu: &Gpu, target: &mut Headless, scene: &mut Workspace) -> Result<Frames, CliError> {
-    let mut times = Vec::new();
-    for _ in 0..MOST_FRAMES_TO_REST {
-        let was_settling = scene.graph_is_settling();
-        target.step(gpu, scene, Vec::new(), FRAME)?;
-        let is_settling = scene.graph_is_settling();
-        if was_settling && is_settling {
-            times.push(f64::from(target.frame_ms()));
-        } else if !is_settling && !times.is_empty() {
-            break;
-        } else {
-            std::thread::sleep(BESIDE_THREADS);
-        }
-    }
-    Ok(Frames::of(times))
 }

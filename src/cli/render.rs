@@ -15,6 +15,8 @@ use crate::state::View;
 
 /// Frames that a picture without a script may take to come to rest.
 const MOST_FRAMES: usize = 2_000;
+/// How long an export goes on before it is looked at again.
+const EXPORT_PAUSE: Duration = Duration::from_millis(20);
 /// Time between the frames of a script.
 const FRAME: Duration = Duration::from_nanos(16_666_667);
 
@@ -29,6 +31,12 @@ pub fn run(args: &RenderArgs) -> Result<(), CliError> {
     if let Some(script) = script {
         scene.play(script);
         while !scene.script_done() {
+            target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
+        }
+        // A file of many rows takes longer than a picture may.
+        target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
+        while scene.carries_rows() {
+            std::thread::sleep(EXPORT_PAUSE);
             target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
         }
     }

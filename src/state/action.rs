@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
+use super::table_choices::{GroupOrder, Place, RowFormat, ShownColumn};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::row_axis::Rows;
+use crate::analysis::table_columns::Column;
+use crate::analysis::table_rows::SortKey;
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
@@ -295,6 +298,31 @@ pub enum Action {
     SetFilter {
         filter: Filter,
     },
+    SetSort {
+        keys: Vec<SortKey>,
+    },
+    SetColumns {
+        columns: Vec<ShownColumn>,
+    },
+    GroupBy {
+        column: Option<Column>,
+        #[serde(default)]
+        order: GroupOrder,
+        #[serde(default)]
+        down: bool,
+    },
+    GoTo {
+        place: Place,
+    },
+    CopyRows {
+        #[serde(default)]
+        format: RowFormat,
+    },
+    ExportRows {
+        path: PathBuf,
+        format: RowFormat,
+    },
+    CancelExport,
     Fold {
         layer: Option<u32>,
     },

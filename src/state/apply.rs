@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Axes, ItemRef, Stride, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
+use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
 use crate::analysis::filter::{Filter, Region};
 use crate::analysis::links::Item;
@@ -18,6 +19,10 @@ pub enum Effect {
     Quit,
     /// A script's wait, in frames.
     Wait(u32),
+    /// Rows of the table, as they are shown.
+    CopyRows(RowFormat),
+    ExportRows(PathBuf, RowFormat),
+    CancelExport,
     /// What an Action named is not in the run.
     NotFound(String),
 }
@@ -37,9 +42,11 @@ impl AppState {
     pub fn set_document(&mut self, document: Arc<Document>) {
         let same_run = self.document.as_ref().is_some_and(|old| old.path == document.path && !old.complete);
         if !same_run {
-            *self = Self { theme: self.theme, heat: self.heat.clone(), view: self.view, ..Self::default() };
+            let (heat, table) = (self.heat.clone(), self.table.clone());
+            *self = Self { theme: self.theme, heat, table, view: self.view, ..Self::default() };
         }
         let old_selection = self.selection;
+        self.table.suit(&document.trace);
         self.document = Some(document);
         // Numbers of a part of a run may name other things in the whole.
         self.set_selection(old_selection.filter(|item| matches!(item, Item::Op(_) | Item::Pass(_) | Item::Layer(_))));
@@ -142,6 +149,13 @@ impl AppState {
                 let region = filter.region.map(|region| self.within_run(region));
                 self.filter = Filter { region, ..filter.clone() };
             }
+            Action::SetSort { keys } => self.set_table_sort(keys),
+            Action::SetColumns { columns } => self.set_table_columns(columns)?,
+            Action::GroupBy { column, order, down } => self.group_table(*column, *order, *down)?,
+            Action::GoTo { place } => self.go_to(*place)?,
+            Action::CopyRows { format } => return Ok(Some(Effect::CopyRows(*format))),
+            Action::ExportRows { path, format } => return Ok(Some(Effect::ExportRows(path.clone(), *format))),
+            Action::CancelExport => return Ok(Some(Effect::CancelExport)),
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
                 self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));
@@ -455,7 +469,8 @@ impl AppState {
                 let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
                 self.timeline.go(moved(self.timeline.goal(), dx, run, LEAST_NS), motion);
             }
-            View::Table | View::Health | View::Inspector => {}
+            View::Table => self.table.pages += dy,
+            View::Health | View::Inspector => {}
         }
     }
 

@@ -6,6 +6,7 @@ pub mod camera;
 pub mod document;
 mod graph_choices;
 pub mod reference;
+pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use action::{
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
+pub use table_choices::TableState;
 
 /// Places that `back` remembers.
 const HISTORY_LENGTH: usize = 200;
@@ -45,6 +47,7 @@ pub struct AppState {
     pub pass: Option<u32>,
     pub graph: GraphState,
     pub heat: HeatState,
+    pub table: TableState,
     /// Part of the run's time that the timeline shows, in ns.
     pub timeline: Moving<Span>,
     pub view: View,
@@ -203,6 +206,7 @@ impl Default for AppState {
                 bytes: [whole; 2],
                 ops: whole,
             },
+            table: TableState::default(),
             timeline: whole,
             view: View::Graph,
             full_screen: None,

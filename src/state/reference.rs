@@ -4,8 +4,11 @@ use serde::Serialize;
 
 use super::action::*;
 use super::camera::Motion;
+use super::table_choices::{GroupOrder, Place, RowFormat, TableState};
 use crate::analysis::filter::Filter;
 use crate::analysis::row_axis::Rows;
+use crate::analysis::table_columns::Column;
+use crate::analysis::table_rows::SortKey;
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::trace::tracks::Order;
 
@@ -74,6 +77,18 @@ pub fn commands() -> Vec<Command> {
         command("Whole graph", &["0"], Go, Action::SetLayer { layer: None, add: false }),
         command("Clear the selection", &[], Go, Action::Select { item: None }),
         command("Clear the filter", &["Ctrl+Backspace"], Go, Action::SetFilter { filter: Filter::default() }),
+        command("Copy rows", &["Ctrl+C"], Go, Action::CopyRows { format: RowFormat::Tsv }),
+        command("Copy rows as JSON", &[], Go, Action::CopyRows { format: RowFormat::Json }),
+        command("Stop the export", &[], Go, Action::CancelExport),
+        command("Table: first row", &[], Go, Action::GoTo { place: Place::First }),
+        command("Table: last row", &[], Go, Action::GoTo { place: Place::Last }),
+        command("Table: in order of execution", &[], Views, Action::SetSort { keys: Vec::new() }),
+        command("Table: slowest first", &[], Views, slowest_first()),
+        command("Table: all columns", &[], Views, Action::SetColumns { columns: TableState::default().columns }),
+        command("Table: group by op", &[], Views, group_by(Some(Column::Op))),
+        command("Table: group by layer", &[], Views, group_by(Some(Column::Layer))),
+        command("Table: group by pass", &[], Views, group_by(Some(Column::Pass))),
+        command("Table: single ops", &[], Views, group_by(None)),
         command("Play", &[], Play, Action::Play { ops_per_second: 30.0 }),
         command("Pause", &[], Play, Action::Pause),
         command("Fit the graph", &["Home"], Views, Action::Fit { view: View::Graph, motion: KEY_MOTION }),
@@ -140,13 +155,23 @@ pub fn commands() -> Vec<Command> {
     all
 }
 
+fn slowest_first() -> Action {
+    Action::SetSort { keys: vec![SortKey { column: Column::Duration, down: true }] }
+}
+
+fn group_by(column: Option<Column>) -> Action {
+    Action::GroupBy { column, order: GroupOrder::default(), down: false }
+}
+
 /// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
-pub const CONTEXT_KEYS: [(&str, &str); 13] = [
+pub const CONTEXT_KEYS: [(&str, &str); 15] = [
     ("Space", "play or pause"),
     ("F", "full screen of the panel under the cursor; again or Esc: back"),
     ("Esc", "close what is open, end what is worked out for the graph, leave full screen, then clear the selection"),
     ("/", "search: type into the filter of the ops"),
     ("P", "pin the selected node of the graph where it is, or let it go"),
+    ("Ctrl+G", "go to an op, row, pass or time of the table"),
+    ("Up, Down, Page Up, Page Down, Home, End", "in the table: previous and next row, a page, first and last row"),
     ("Arrows, WASD", "move what is under the cursor"),
     ("+ and -", "zoom what is under the cursor"),
     ("Ctrl+Left and Ctrl+Right", "zoom the heatmap's bytes out and in"),
@@ -212,7 +237,7 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::Pan { .. } => (
             "pan",
             "Move a view by fractions of what it shows",
-            fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline"; "dx": "number", "to the right"; "dy": "number", "down" },
+            fields! { camera; "view": VIEW_KIND, "graph, heatmap, timeline or table"; "dx": "number", "to the right"; "dy": "number", "down" },
         ),
         Action::Zoom { .. } => (
             "zoom",
@@ -290,8 +315,39 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::SetFilter { .. } => (
             "set_filter",
             "Which ops the table lists; an empty filter lists all",
-            fields! { "filter": "{text, kind, layer, pass, track, touches: tensor, region}, all optional", "conditions that must all hold" },
+            fields! { "filter": "{text, regex: bool, kind, layer, pass, track, touches: tensor, region, columns: {COLUMN: CONDITION}}, all optional; CONDITION: {contains: string} | {matches: regular expression} | {is: [value, ...]} | {between: {at_least, at_most}}", "conditions that must all hold" },
         ),
+        Action::SetSort { .. } => (
+            "set_sort",
+            "Order of the table's rows; without keys that of execution",
+            fields! { "keys": "[{column: COLUMN, down: bool}, ...]", "the first counts most" },
+        ),
+        Action::SetColumns { .. } => (
+            "set_columns",
+            "Which columns the table shows, in which order and width",
+            fields! { "columns": "[{column: index | start | duration | pass | token | phase | layer | op | destination | touched | logged | track | experts | operands, width: points}, ...]", "from left to right" },
+        ),
+        Action::GroupBy { .. } => (
+            "group_by",
+            "Show the table's rows as groups with counts and sums, or one by one",
+            fields! { "column": "pass | token | phase | layer | op | destination | track | null", "which"; "order": "value | ops | time | touched | logged", "of the groups; value if left out"; "down": "bool", "largest first; false if left out" },
+        ),
+        Action::GoTo { .. } => (
+            "go_to",
+            "Go to a place of the table and select what is there",
+            fields! { "place": "{op: number} | {row: number, from 0} | {time_ns: number} | {pass: number} | first | last", "where to" },
+        ),
+        Action::CopyRows { .. } => (
+            "copy_rows",
+            "Copy the selected rows, or those that the table lists, as they are shown",
+            fields! { "format": "tsv | csv | json", "tsv if left out" },
+        ),
+        Action::ExportRows { .. } => (
+            "export_rows",
+            "Write the rows that the table lists to a file, as they are shown",
+            fields! { "path": "string", "the file, which is replaced"; "format": "tsv | csv | json", "which" },
+        ),
+        Action::CancelExport => ("cancel_export", "Stop writing rows; nothing is left of the file", &[]),
         Action::Fold { .. } => (
             "fold",
             "Show a layer of the graph as one node",
@@ -422,6 +478,13 @@ fn examples() -> Vec<Action> {
         Action::SetPalette { palette: PaletteChoice::Viridis },
         Action::SetScale { scale: ScaleChoice::Linear },
         Action::SetFilter { filter: Filter { kind: Some("MUL_MAT".to_owned()), ..Filter::default() } },
+        slowest_first(),
+        Action::SetColumns { columns: [Column::Index, Column::Op, Column::Duration].map(Into::into).to_vec() },
+        group_by(Some(Column::Layer)),
+        Action::GoTo { place: Place::Pass(3) },
+        Action::CopyRows { format: RowFormat::Csv },
+        Action::ExportRows { path: "rows.csv".into(), format: RowFormat::Csv },
+        Action::CancelExport,
         Action::Fold { layer: None },
         Action::Unfold { layer: Some(5) },
         Action::SetArrangement { arrangement: Arrangement::Distances },
@@ -497,6 +560,7 @@ mod tests {
             "set_graph",
             "set_pass",
             "open",
+            "export_rows",
             "set_node_color",
             "set_node_size",
             "find_nodes",

@@ -1,11 +1,13 @@
 //! Keys: from what was pressed to Actions, and the list of them under `?`.
 
+use egui::text_selection::LabelSelectionState;
 use egui::{Key, Modifiers, Ui};
 
+use super::table::TableKeys;
 use super::{ViewContext, heatmap};
 use crate::state::camera::{Easing, Motion};
 use crate::state::reference::{CONTEXT_KEYS, Command, commands};
-use crate::state::{Action, Axes, Stride, View};
+use crate::state::{Action, Axes, View};
 
 const STEP: Motion = Motion { duration_ms: 120.0, easing: Easing::EaseOut };
 /// Share of a view that one press moves it by.
@@ -15,7 +17,7 @@ const ZOOM_STEP: f64 = 1.5;
 /// What keys ask for that is no Action: where the cursor is decides, or a text field wants focus.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct KeyWishes {
-    pub focus_search: bool,
+    pub table: TableKeys,
     /// Pin the selected node of the graph where it is, which the graph panel knows, or let it go.
     pub toggle_pin: bool,
 }
@@ -23,18 +25,22 @@ pub struct KeyWishes {
 /// Turns this frame's keys into Actions. `under` is the panel below the cursor; `ends_work` is what Esc does first.
 pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work: Option<Action>) -> KeyWishes {
     let mut wishes = KeyWishes::default();
-    let escape = struck(ui, Key::Escape, |_| true);
+    // What is open closes by itself.
+    let escape = struck(ui, Key::Escape, |_| true) && !egui::Popup::is_any_open(ui.ctx());
     if ui.ctx().text_edit_focused() {
         return wishes;
     }
+    let view = under.unwrap_or(cx.state.view);
+    wishes.table.moves = view == View::Table;
     for command in all() {
         for key in command.keys {
-            if pressed(ui, key) {
+            // The table's ends, where it is meant.
+            let moves = wishes.table.moves && ["Home", "End"].contains(key);
+            if !moves && pressed(ui, key) {
                 cx.act(command.action.clone());
             }
         }
     }
-    let view = under.unwrap_or(cx.state.view);
     let plain = |key: Key| struck(ui, key, Modifiers::is_none);
     if plain(Key::Space) {
         cx.act(if cx.state.playback.playing { Action::Pause } else { Action::Play { ops_per_second: 30.0 } });
@@ -45,7 +51,11 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
     }
     wishes.toggle_pin = plain(Key::P);
     if plain(Key::Slash) {
-        wishes.focus_search = true;
+        wishes.table.focus_search = true;
+        cx.act(Action::SetView { view: View::Table });
+    }
+    if struck(ui, Key::G, |held| held.command && !held.alt && !held.shift) {
+        wishes.table.focus_place = true;
         cx.act(Action::SetView { view: View::Table });
     }
     if escape {
@@ -65,11 +75,7 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
     for (arrow, letter, dx, dy) in pan {
         if plain(arrow) || plain(letter) {
             match view {
-                View::Table => {
-                    if dy != 0.0 {
-                        cx.act(Action::Step { by: Stride::Op, back: dy < 0.0 });
-                    }
-                }
+                View::Table => {}
                 _ => cx.act(Action::Pan { view, dx: dx * PAN_SHARE, dy: dy * PAN_SHARE, motion: STEP }),
             }
         }
@@ -140,6 +146,11 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
         other => other,
     };
     let Some(key) = Key::from_name(name) else { return false };
+    if key == Key::C && wanted.command {
+        // Systems say that something is to be copied, not which keys were pressed; selected words come first.
+        let words = ui.ctx().plugin::<LabelSelectionState>().lock().has_selection();
+        return !words && ui.input(|i| i.events.contains(&egui::Event::Copy));
+    }
     let shift = modifiers.contains("Shift");
     struck(ui, key, |held| held.command == wanted.command && held.alt == wanted.alt && held.shift == shift)
 }

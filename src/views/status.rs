@@ -13,8 +13,14 @@ pub struct Status {
     pub loading: Option<(String, u64, u64)>,
     /// The last thing that went wrong, until something goes right.
     pub problem: Option<String>,
+    /// What was done beside the frames, until something else is done.
+    pub notice: Option<String>,
     pub graph: Option<String>,
     pub rows: Option<usize>,
+    /// What the table is doing to its rows.
+    pub table: Option<&'static str>,
+    /// Rows that are being written: the file's name, how many, of how many.
+    pub export: Option<(String, u64, u64)>,
     pub adapter: String,
     /// CPU time of the last frame that was painted; `None` where pictures must not differ from run to run.
     pub frame_ms: Option<f32>,
@@ -34,6 +40,21 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
             }
             ui.separator();
         }
+        if let Some((name, done, total)) = &status.export {
+            let share = *done as f32 / (*total).max(1) as f32;
+            ui.add(egui::ProgressBar::new(share).desired_width(120.0).text(format!("{:.0} %", share * 100.0)));
+            ui.label(format!("writing {name}"));
+            let cancel = ui.button("Cancel");
+            cancel.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Stop the export"));
+            if cancel.clicked() {
+                cx.act(Action::CancelExport);
+            }
+            ui.separator();
+        }
+        if let Some(notice) = &status.notice {
+            ui.label(notice);
+            ui.separator();
+        }
         if let Some(problem) = &status.problem {
             ui.colored_label(super::health::color(crate::trace::Severity::Error), problem);
             ui.separator();
@@ -44,6 +65,10 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
             if let Some(graph) = &status.graph {
                 ui.separator();
                 ui.label(graph);
+            }
+            if let Some(stage) = status.table {
+                ui.separator();
+                ui.label(format!("{stage} {} ops\u{2026}", units::count(document.trace.op_count() as u64)));
             }
             if let Some(rows) = status.rows.filter(|_| !cx.state.filter.is_empty() || cx.state.phase.is_some()) {
                 ui.separator();

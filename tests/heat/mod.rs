@@ -3,7 +3,7 @@
 mod bundled;
 mod levels;
 mod pictures;
-mod run;
+pub mod run;
 mod tiles;
 
 use std::sync::OnceLock;

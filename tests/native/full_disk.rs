@@ -14,8 +14,8 @@ use tensorscope::formats::native::{self, Recording, WriteError};
 use tensorscope::formats::{Progress, open};
 use tensorscope::trace::Trace;
 
-/// Runs test `name` of this file once more in a process of its own; true in there.
-fn in_a_process_of_its_own(name: &str) -> bool {
+/// Runs the test `name`, with its modules, once more in a process of its own; true in there.
+pub fn in_a_process_of_its_own(name: &str) -> bool {
     const CHILD: &str = "TENSORSCOPE_TEST_FULL_DISK";
     if std::env::var_os(CHILD).is_some() {
         // SAFETY: an ignored signal has no handler that could do anything wrong.
@@ -23,7 +23,7 @@ fn in_a_process_of_its_own(name: &str) -> bool {
         return true;
     }
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("native::full_disk::{name}"), "--nocapture"])
+        .args(["--exact", name, "--nocapture"])
         .env(CHILD, "1")
         .output()
         .unwrap();
@@ -33,7 +33,7 @@ fn in_a_process_of_its_own(name: &str) -> bool {
 }
 
 /// No file can become longer than `bytes` from now on; `None` lifts the limit.
-fn limit(bytes: Option<u64>) {
+pub fn limit(bytes: Option<u64>) {
     let hard = libc::RLIM_INFINITY;
     let limit = libc::rlimit { rlim_cur: bytes.map_or(hard, |bytes| bytes as libc::rlim_t), rlim_max: hard };
     // SAFETY: the call only reads the struct.
@@ -59,7 +59,7 @@ fn is_full(error: &WriteError, file: &str) {
 
 #[test]
 fn rows_that_find_no_room_leave_those_before_and_can_come_again() {
-    if !in_a_process_of_its_own("rows_that_find_no_room_leave_those_before_and_can_come_again") {
+    if !in_a_process_of_its_own("native::full_disk::rows_that_find_no_room_leave_those_before_and_can_come_again") {
         return;
     }
     let folder = Folder::new();
@@ -94,7 +94,7 @@ fn rows_that_find_no_room_leave_those_before_and_can_come_again() {
 
 #[test]
 fn a_folder_that_finds_no_room_is_not_there() {
-    if !in_a_process_of_its_own("a_folder_that_finds_no_room_is_not_there") {
+    if !in_a_process_of_its_own("native::full_disk::a_folder_that_finds_no_room_is_not_there") {
         return;
     }
     let folder = Folder::new();

@@ -2,7 +2,7 @@
 
 mod damage;
 #[cfg(unix)]
-mod full_disk;
+pub mod full_disk;
 mod pieces;
 mod recording;
 mod unfinished;
