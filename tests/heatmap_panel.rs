@@ -1,13 +1,17 @@
 //! The heatmap panel as its user meets it: bands, margins, keys, rows and orders.
 
+use std::sync::atomic::AtomicBool;
+
 use egui::{Key, Modifiers, PointerButton, Vec2};
-use tensorscope::analysis::filter::TensorRef;
+use tensorscope::analysis::filter::{Region, TensorRef};
 use tensorscope::analysis::links::Item;
+use tensorscope::analysis::probe::totals;
 use tensorscope::analysis::row_axis::Rows;
 use tensorscope::app::input;
 use tensorscope::state::{Action, ItemRef, MeasureChoice, View, ZoomTarget};
-use tensorscope::trace::Track;
 use tensorscope::trace::tracks::Order;
+use tensorscope::trace::{Phase, Track};
+use tensorscope::units;
 
 use super::workspace::Session;
 
@@ -141,4 +145,26 @@ fn a_box_is_zoomed_to_and_no_picture_on_the_way_is_blank() {
     let document = session.scene.state.document.clone().unwrap();
     let whole = document.layout(Track::Disk, Order::File).bytes as f64;
     assert!(session.scene.state.heat.bytes[0].now().len() < 0.5 * whole);
+}
+
+#[test]
+fn a_selected_part_of_the_map_says_what_it_adds_up_to() {
+    let mut session = Session::new();
+    let region = Region { track: Track::Disk, bytes: [0, 1 << 40], ops: [0, 936] };
+    session.act(Action::Select { item: Some(ItemRef::Region(region)) });
+    session.settle();
+    let document = session.scene.state.document.clone().unwrap();
+    let layout = document.layout(Track::Disk, Order::File);
+    let totals = totals(&document.trace, layout, &region, u32::MAX, &AtomicBool::new(false)).unwrap();
+    assert!(totals.reads > 200 && totals.writes == 0 && totals.touched.len() > 100);
+    for words in
+        ["ops that touch it", "distinct bytes", &units::bytes(totals.distinct_bytes), &units::count(totals.ops)]
+    {
+        assert!(session.target.find(words).is_some(), "the inspector does not say {words:?}");
+    }
+    assert!(session.target.find(&format!("and {} more, touched less often", totals.touched.len() - 60)).is_some());
+    // Another phase has another sum: of the only prompt pass nothing is left.
+    session.act(Action::SetPhase { phase: Some(Phase::Generate) });
+    session.settle();
+    assert!(session.target.find(&units::bytes(totals.distinct_bytes)).is_none());
 }

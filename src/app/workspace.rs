@@ -19,6 +19,7 @@ use crate::state::{Action, AppState, Document, Effect, Theme, View};
 use crate::trace::Trace;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
+use crate::views::region_totals::RegionView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
 use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
@@ -55,6 +56,7 @@ pub struct Workspace {
     options: Options,
     graph: GraphView,
     heatmap: HeatmapView,
+    region: RegionView,
     table: TableView,
     tree: Tree<View>,
     /// Where panels were in the last frame.
@@ -84,6 +86,7 @@ impl Workspace {
             options,
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
+            region: RegionView::default(),
             table: TableView::default(),
             tree: arrangement(),
             places: Vec::new(),
@@ -340,7 +343,7 @@ impl Workspace {
             View::Timeline => timeline::ui(ui, &mut cx),
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx),
+            View::Inspector => inspector::ui(ui, &mut cx, &self.region),
         }
     }
 
@@ -404,6 +407,8 @@ impl Scene for Workspace {
         }
         let waker = self.waker.clone();
         self.table.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.region.prepare(&self.state, move || waker.wake());
         self.carry_rows();
         if !self.rows_wanted.is_empty() {
             context.request_repaint();
@@ -480,6 +485,7 @@ impl Scene for Workspace {
             || self.graph.is_settling(&self.state)
             || self.graph.is_working()
             || self.heatmap.is_working()
+            || self.region.is_working()
             || self.table.is_working()
             || self.carries_rows()
             || !self.script.is_done()

@@ -2,6 +2,7 @@
 
 use egui::{Grid, RichText, Ui};
 
+use super::region_totals::RegionView;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::{Action, Document, PinnedNode};
@@ -10,7 +11,7 @@ use crate::units;
 
 const MOST_LINES: usize = 60;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView) {
     let Some(document) = cx.document() else { return };
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
         None => run(ui, &document),
@@ -30,13 +31,13 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
                 Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
                 Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
                 Item::Pass(pass) => pass_lines(ui, &document, pass),
-                Item::Region(region) => region_lines(ui, cx, &document, region.track),
+                Item::Region(_) => region.ui(ui, cx, &document),
             }
         }
     });
 }
 
-fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
+pub(super) fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
     Grid::new(name).num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
         for (label, value) in facts {
             ui.weak(label);
@@ -47,7 +48,7 @@ fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
 }
 
 /// A line that selects `item` when clicked.
-fn link(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, item: Item, before: &str) {
+pub(super) fn link(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, item: Item, before: &str) {
     ui.horizontal(|ui| {
         if !before.is_empty() {
             ui.weak(before);
@@ -213,12 +214,4 @@ fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
         lines.push(("text", text.clone()));
     }
     facts(ui, "pass", lines);
-}
-
-fn region_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, track: crate::trace::Track) {
-    let tensors = cx.state.links.tensors.clone();
-    ui.weak(format!("{} tensors on {}", tensors.len(), track.label()));
-    for tensor in tensors.into_iter().take(MOST_LINES) {
-        link(ui, cx, document, Item::Tensor(tensor), "");
-    }
 }

@@ -17,6 +17,7 @@ pub mod inspector;
 pub mod keys;
 pub mod menu;
 pub mod pointer;
+pub mod region_totals;
 pub mod status;
 pub mod table;
 mod table_bar;

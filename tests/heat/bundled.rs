@@ -4,16 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use tensorscope::analysis::filter::Region;
 use tensorscope::analysis::heat as cpu;
 use tensorscope::analysis::heat::marginals::{ByteWindow, marginals};
-use tensorscope::analysis::probe::Touches;
+use tensorscope::analysis::probe::{Touches, totals};
 use tensorscope::analysis::row_axis::{RowAxis, Rows};
 use tensorscope::analysis::seeks::{AHEAD_BYTES, seeks};
 use tensorscope::formats::{self, Progress};
 use tensorscope::gpu::heat::HeatData;
 use tensorscope::kernel_io::heat::*;
 use tensorscope::trace::tracks::{HeatTables, Order, TrackLayout};
-use tensorscope::trace::{Trace, Track, flags};
+use tensorscope::trace::{Phase, Trace, Track, flags};
 
 use super::run::{Random, Run};
 use super::{engine, on_gpu};
@@ -209,5 +210,61 @@ fn first_and_last_touches_are_those_of_the_accesses() {
         let ops: Vec<u32> = ops.map(|op| op as u32).collect();
         let expected = ops.first().copied().zip(ops.last().copied()).map(|(first, last)| [first, last]);
         assert_eq!(touches.of(&trace, tensor, None), expected, "{}", trace.tensors[tensor as usize].name);
+    }
+}
+
+#[test]
+fn totals_of_a_region_are_what_its_cells_add_up_to() {
+    for path in bundled() {
+        let trace = read(&path);
+        let tables = HeatTables::new(&trace);
+        let mut random = Random::new(23);
+        for track in [Track::Disk, Track::Buffer] {
+            let layout = TrackLayout::new(&trace, track, Order::File);
+            let columns = trace.heat_columns(&layout, &tables);
+            let whole = layout.bytes.ilog2() + 1;
+            for kx in (4..=whole).rev().step_by(3) {
+                let (ky, size) = (random.below(14) as u32, 1_u64 << kx);
+                let bytes = random.below(layout.bytes) >> kx << kx;
+                let op = random.below(trace.op_count() as u64) >> ky << ky;
+                let ops = [op as u32, (op + (1 << ky)) as u32];
+                let region = Region { track, bytes: [bytes, bytes + size], ops };
+                let found = totals(&trace, &layout, &region, u32::MAX, &GO_ON).expect("not cancelled");
+                let cell = |measure, direction| {
+                    let (aggregate, phases) = (Aggregate::Sum, u32::MAX);
+                    let level = HeatLevel { measure, aggregate, direction, phases, kx, ky };
+                    let grid = cpu::bin(&columns, &level.window(bytes >> kx, op >> ky, 1, 1)).expect("good columns");
+                    grid.values[0]
+                };
+                assert_eq!(found.reads, cell(Measure::Accesses, Direction::Read), "{region:?}");
+                assert_eq!(found.writes, cell(Measure::Accesses, Direction::Write), "{region:?}");
+                assert_eq!(found.bytes, cell(Measure::Bytes, Direction::Both), "{region:?}");
+                let touching = |op: u32| {
+                    let one = Region { ops: [op, op + 1], ..region };
+                    totals(&trace, &layout, &one, u32::MAX, &GO_ON)
+                        .is_some_and(|totals| totals.reads + totals.writes > 0)
+                };
+                if ky < 8 {
+                    assert_eq!(found.ops, (ops[0]..ops[1]).filter(|&op| touching(op)).count() as u64, "{region:?}");
+                }
+                // Distinct bytes of both halves are those of the whole.
+                let half = |bytes| totals(&trace, &layout, &Region { bytes, ..region }, u32::MAX, &GO_ON);
+                let middle = bytes + size / 2;
+                let halves = [half([bytes, middle]), half([middle, bytes + size])];
+                let distinct: u64 = halves.iter().flatten().map(|totals| totals.distinct_bytes).sum();
+                assert_eq!(found.distinct_bytes, distinct, "{region:?}");
+                assert!(found.distinct_bytes <= found.bytes.min(size));
+            }
+        }
+        let whole = Region { track: Track::Disk, bytes: [0, u64::MAX], ops: [0, u32::MAX] };
+        let layout = TrackLayout::new(&trace, Track::Disk, Order::File);
+        assert_eq!(totals(&trace, &layout, &whole, u32::MAX, &AtomicBool::new(true)), None, "cancelled");
+        let of_phase = |phase: Phase| {
+            let totals = totals(&trace, &layout, &whole, phase.bit(), &GO_ON).expect("not cancelled");
+            totals.reads + totals.writes
+        };
+        let all = totals(&trace, &layout, &whole, u32::MAX, &GO_ON).expect("not cancelled");
+        let by_phase = of_phase(Phase::Prompt) + of_phase(Phase::Generate) + of_phase(Phase::Warmup);
+        assert_eq!(all.reads + all.writes, by_phase);
     }
 }
