@@ -116,6 +116,12 @@ impl HeatTiles {
         wanted.y.clone().all(|y| wanted.x.clone().all(|x| made(x, y)))
     }
 
+    /// Whether nothing stands for any tile of `wanted`.
+    pub fn is_blank(&mut self, wanted: &Wanted) -> bool {
+        let key = |x: u64, y: u64| TileKey { source: wanted.source, level: wanted.level, x, y };
+        wanted.y.clone().all(|y| wanted.x.clone().all(|x| self.stand(&key(x, y)).is_none()))
+    }
+
     /// Tiles that hold all their values.
     pub fn complete_count(&self) -> usize {
         self.tiles.values().filter(|tile| tile.rows == TILE).count()

@@ -25,6 +25,8 @@ use crate::trace::tracks::Order;
 
 /// What one frame spends on tiles, of the 33 ms that it may take while tiles are made.
 const TILE_MS_PER_FRAME: f64 = 9.0;
+/// And what it spends beyond that where a map has nothing to show, as with another measure or order.
+const BLANK_MS_PER_FRAME: f64 = 11.0;
 /// The first frame of a run has nothing else to show.
 const FIRST_FRAME_MS: f64 = 150.0;
 /// Accesses of the work that the machine's pace is learnt from, once kernels are compiled.
@@ -146,6 +148,8 @@ pub struct HeatEngine {
     seen: HashMap<Track, (Summed, f64)>,
     /// Accesses that this frame may still visit.
     budget: u64,
+    /// And this many more, where a map has nothing to show.
+    spare_budget: u64,
     ns_per_access: Option<f64>,
     /// Rises with every answer.
     version: u64,
@@ -216,6 +220,7 @@ impl HeatEngine {
         }
         let ns = self.ns_per_access.unwrap_or(GUESSED_NS);
         self.budget = (budget_ms * 1e6 / ns) as u64;
+        self.spare_budget = (BLANK_MS_PER_FRAME * 1e6 / ns) as u64;
         if let Some(on_gpu) = &mut self.on_gpu {
             on_gpu.tiles.begin();
         }
@@ -258,6 +263,9 @@ impl HeatEngine {
                 let ns = started.elapsed().as_nanos() as f64 / TRIAL as f64;
                 self.ns_per_access = Some(ns.clamp(0.05, 100.0));
             }
+        }
+        if tiles.is_blank(wanted) {
+            self.budget += std::mem::take(&mut self.spare_budget);
         }
         tiles.make(gpu, pipelines, data, wanted, &mut self.budget).map_err(|e| e.to_string())?;
         Ok(true)
