@@ -23,20 +23,21 @@ struct Params {
     op_base: u32,
     access_begin: u32,
     access_end: u32,
-    ranges: u32,
+    // Rank by place of the first range that has a counter, where not all have one.
+    first_item: u32,
     // The write flag that an access must have, where the direction matters.
     wanted_flag: u32,
     // Bit p set: passes in phase p count.
     phases: u32,
-    // Entries of the list that the dispatch works on.
+    // Counters of a row, or entries of the list that the dispatch works on.
     items: u32,
     // Levels of the table of maxima.
     levels: u32,
     // Parts of an item that are taken on their own: of a row, or of a heavy op.
     pieces: u32,
-    // The first of those entries.
-    first_item: u32,
-    unused: u32,
+    // Ranks of the ranges that the dispatch spreads.
+    item_begin: u32,
+    item_end: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;

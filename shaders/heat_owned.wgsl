@@ -1,7 +1,8 @@
 // heat_count.wgsl for adapters that are CPUs: every invocation owns the counters of its part of a row, so that it needs
 // no atomics, which cost there what three plain additions do.
 
-@group(2) @binding(0) var<storage, read_write> counts: array<u32>;
+@group(2) @binding(0) var<storage, read> rank_of_range: array<u32>;
+@group(2) @binding(1) var<storage, read_write> counts: array<u32>;
 
 // Not all phases count, so each op is looked at.
 override PHASED: bool = false;
@@ -11,8 +12,15 @@ const OWNED_LANES: u32 = 8u;
 fn count_accesses(counter: u32, begin: u32, end: u32) {
     for (var access = begin; access < end; access++) {
         if in_direction(access) {
-            let at = counter + range_of(access);
-            counts[at] = counts[at] + 1u;
+            var item = range_of(access);
+            if RANKED {
+                // Ranges before the first one, and those without a place, come out as high numbers.
+                item = rank_of_range[item] - p.first_item;
+                if item >= p.items {
+                    continue;
+                }
+            }
+            counts[counter + item] = counts[counter + item] + 1u;
         }
     }
 }
@@ -36,7 +44,7 @@ fn count_owned(
     if begin_op >= end_op {
         return;
     }
-    let counter = item * p.ranges;
+    let counter = item * p.items;
     if !PHASED {
         count_accesses(counter, bound_first_access(begin_op), bound_first_access(end_op));
         return;

@@ -1,8 +1,5 @@
 // heat_spread.wgsl for what heat_owned.wgsl counted: one invocation a row, so that it owns the row's marks.
 
-@group(1) @binding(0) var<storage, read> counts: array<u32>;
-@group(1) @binding(1) var<storage, read> placed_range: array<u32>;
-
 const OWNED_LANES: u32 = 8u;
 
 @compute @workgroup_size(8)
@@ -15,14 +12,10 @@ fn spread_owned(
     if row >= p.rows {
         return;
     }
-    for (var item = 0u; item < p.items; item++) {
-        let range = placed_range[p.first_item + item];
-        var count = 0u;
-        for (var piece = 0u; piece < p.pieces; piece++) {
-            count += counts[(row * p.pieces + piece) * p.ranges + range];
-        }
+    for (var rank = p.item_begin; rank < p.item_end; rank++) {
+        let count = counted(row, rank);
         if count > 0u {
-            mark(row, range, count);
+            mark(row, rank, count);
         }
     }
 }

@@ -27,14 +27,14 @@ pub struct Params {
     pub op_base: u32,
     pub access_begin: u32,
     pub access_end: u32,
-    pub ranges: u32,
+    pub first_item: u32,
     pub wanted_flag: u32,
     pub phases: u32,
     pub items: u32,
     pub levels: u32,
     pub pieces: u32,
-    pub first_item: u32,
-    pub unused: u32,
+    pub item_begin: u32,
+    pub item_end: u32,
 }
 
 /// Uniforms of dispatches lie this far apart: the default limit of dynamic offsets.
@@ -65,13 +65,14 @@ pub struct Variant {
     pub bytes: bool,
     pub directed: bool,
     pub phased: bool,
+    pub ranked: bool,
     pub wide: bool,
     pub high: bool,
 }
 
 impl Variant {
     pub fn of(kernel: Kernel) -> Self {
-        Self { kernel, bytes: false, directed: false, phased: false, wide: false, high: false }
+        Self { kernel, bytes: false, directed: false, phased: false, ranked: false, wide: false, high: false }
     }
 }
 
@@ -88,10 +89,11 @@ impl Kernel {
         use Use::{Read, Write};
         const COLUMNS: &[Use] = &[Read; 5];
         const MARKS: &[Use] = &[Read, Write, Write];
+        const COUNTS: &[Use] = &[Read, Write];
         match self {
-            Self::CountSlices => ("heat_count.wgsl", "walk_slices", COLUMNS, &[Write]),
-            Self::CountOps => ("heat_count.wgsl", "walk_ops", COLUMNS, &[Write]),
-            Self::CountOwned => ("heat_owned.wgsl", "count_owned", COLUMNS, &[Write]),
+            Self::CountSlices => ("heat_count.wgsl", "walk_slices", COLUMNS, COUNTS),
+            Self::CountOps => ("heat_count.wgsl", "walk_ops", COLUMNS, COUNTS),
+            Self::CountOwned => ("heat_owned.wgsl", "count_owned", COLUMNS, COUNTS),
             Self::DirectSlices => ("heat_direct.wgsl", "walk_slices", COLUMNS, MARKS),
             Self::DirectOps => ("heat_direct.wgsl", "walk_ops", COLUMNS, MARKS),
             Self::Spread => ("heat_spread.wgsl", "spread", &[Read; 2], MARKS),
@@ -207,7 +209,12 @@ impl Kernels {
         let mut constants = vec![("BYTES", flag(variant.bytes)), ("DIRECTED", flag(variant.directed))];
         match variant.kernel {
             Kernel::Raise => constants.extend([("WIDE", flag(variant.wide)), ("HIGH", flag(variant.high))]),
-            Kernel::CountOwned => constants.push(("PHASED", flag(variant.phased))),
+            Kernel::CountOwned => {
+                constants.extend([("PHASED", flag(variant.phased)), ("RANKED", flag(variant.ranked))]);
+            }
+            Kernel::CountSlices | Kernel::CountOps | Kernel::Spread | Kernel::SpreadOwned => {
+                constants.push(("RANKED", flag(variant.ranked)));
+            }
             Kernel::Settle => constants.push(("WIDE", flag(variant.wide))),
             _ => {}
         }

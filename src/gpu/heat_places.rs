@@ -10,6 +10,8 @@ use crate::kernel_io::heat::{HeatColumns, HeatError, Measure, Place};
 
 /// `range_place` of a range that lies elsewhere: first byte behind last.
 const NO_PLACE: [u64; 2] = [1, 0];
+/// No rank of a range is as high.
+const NO_RANK: u32 = u32::MAX;
 
 /// The places of all ranges: as long as they are, and widened to their tensors.
 pub struct HeatPlaces {
@@ -21,9 +23,12 @@ pub struct HeatPlaces {
 pub struct PlacedRanges {
     /// Per range: its first and its last byte, low words first.
     pub places: wgpu::Buffer,
-    /// Ranges that lie on the track, by first byte.
-    pub order: wgpu::Buffer,
-    /// Of `order`: first bytes, and the highest last byte so far.
+    /// The same for those ranges that lie on the track, by first byte.
+    pub places_by_rank: wgpu::Buffer,
+    /// Per range: which of those it is, or `NO_RANK`; and per one of those: which range it is.
+    pub ranks: wgpu::Buffer,
+    pub range_of_rank: wgpu::Buffer,
+    /// Of those: first bytes, and the highest last byte so far.
     first_bytes: Vec<u64>,
     reach: Vec<u64>,
 }
@@ -61,16 +66,23 @@ impl PlacedRanges {
         });
         let words: Vec<[u64; 2]> =
             places.iter().map(|place| place.map_or(NO_PLACE, |place| [place.first_byte, place.last_byte])).collect();
-        let order: Vec<u32> = placed.iter().map(|(_, range)| *range).collect();
+        let by_rank: Vec<[u64; 2]> = placed.iter().map(|(place, _)| [place.first_byte, place.last_byte]).collect();
+        let range_of_rank: Vec<u32> = placed.iter().map(|(_, range)| *range).collect();
+        let mut ranks = vec![NO_RANK; count];
+        for (rank, range) in (0..).zip(&range_of_rank) {
+            ranks[*range as usize] = rank;
+        }
         Ok(Self {
             places: upload_column(gpu, "places of ranges", words.as_flattened(), |_, _| Ok(()))?,
-            order: upload_column(gpu, "ranges by place", &order, |_, _| Ok(()))?,
+            places_by_rank: upload_column(gpu, "places by rank", by_rank.as_flattened(), |_, _| Ok(()))?,
+            ranks: upload_column(gpu, "ranks of ranges", &ranks, |_, _| Ok(()))?,
+            range_of_rank: upload_column(gpu, "ranges by rank", &range_of_rank, |_, _| Ok(()))?,
             reach: reach.collect(),
             first_bytes: placed.iter().map(|(place, _)| place.first_byte).collect(),
         })
     }
 
-    /// A part of `order` that holds every range which overlaps `bytes`.
+    /// Ranks of a part of them that holds every range which overlaps `bytes`.
     pub fn around(&self, bytes: &RangeInclusive<u64>) -> Range<u32> {
         let begin = self.reach.partition_point(|reach| reach < bytes.start());
         let end = self.first_bytes.partition_point(|byte| byte <= bytes.end());

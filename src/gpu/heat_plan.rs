@@ -17,14 +17,16 @@ pub(super) const SCRATCH_WORDS: u64 = 1 << 22;
 const MOST_ROWS: u64 = 32_768;
 /// How many counters of ranges cost as much as marking one access by itself.
 const COUNTERS_PER_MARK: u64 = 8;
-/// How many counters are cleared in the time that one is spread in.
-const RANGES_PER_COUNTER: u64 = 16;
 /// Ops of which heat_walk.wgsl takes a block, where rows are that long.
 const LONGEST_BLOCK_OPS: u32 = 1024;
 /// The block of `walk_ops`, and the shortest row that is cut into slices.
 pub const SHORTEST_BLOCK_OPS: u32 = 256;
 /// Invocations among which rows are divided where each owns its counters: enough for the lanes of many cores.
 const OWNERS: u64 = 256;
+/// Ranges of a run above which only those near the window have counters: the others would fill the caches.
+const MOST_UNRANKED: u32 = 1 << 14;
+/// And how many ranges there must be for each of those.
+const RANGES_PER_RANKED: u32 = 16;
 /// Rows below which there are too few invocations to spread what was counted row by row, instead of range by range.
 const FEW_ROWS: u32 = 4;
 /// Words of counters that owners may have together: half of a binding.
@@ -92,7 +94,6 @@ impl<'a> Plan<'a> {
             ky: query.ky.min(31),
             stride: query.width,
             first_op: ops.start as u32,
-            ranges: run.range_count,
             wanted_flag: if query.direction == Direction::Write { ACCESS_WRITE } else { 0 },
             phases: query.phases,
             ..Params::default()
@@ -154,76 +155,105 @@ impl<'a> Plan<'a> {
     }
 
     pub fn record_sums(&self, work: &mut Recording<'_>, counting: Counting, cells: &wgpu::Buffer) {
-        let ranges = u64::from(self.params.ranges);
-        let tile_width = self.query.width.min(SUM_TILE_WIDTH);
-        let countable = ranges <= SCRATCH_WORDS;
-        let words_per_row = u64::from(tile_width).max(if countable { ranges } else { 0 });
-        for rows in self.rows(SCRATCH_WORDS / words_per_row) {
-            let marks = self.run.accesses_around(&rows.ops).len() as u64;
-            let owners = match counting {
-                Counting::Owned => self.owners_of_row(&rows),
-                Counting::Atomic => None,
-            };
-            // Counted with the first columns that have anything in them.
-            let mut counts = None;
-            for columns in self.columns(tile_width) {
-                let items = self.placed_in(&columns);
-                if items.is_empty() {
-                    continue;
-                }
-                let params = self.params_of(&rows, &columns);
+        for columns in self.columns(self.query.width.min(SUM_TILE_WIDTH)) {
+            let near = self.placed_in(&columns);
+            if near.is_empty() {
+                continue;
+            }
+            let ranges = self.run.range_count;
+            let ranked = ranges > MOST_UNRANKED || near.len() as u32 <= ranges / RANGES_PER_RANKED;
+            let items = if ranked { near.len() as u64 } else { u64::from(ranges) };
+            let countable = items <= SCRATCH_WORDS;
+            let words_per_row = u64::from(columns.width).max(if countable { items } else { 0 });
+            for rows in self.rows(SCRATCH_WORDS / words_per_row) {
+                let params = Params { first_item: near.start, items: items as u32, ..self.params_of(&rows, &columns) };
                 let words = u64::from(rows.count) * u64::from(columns.width);
                 let edges = work.scratch(Scratch::Edges, words);
                 work.clear(&edges, words);
-                let targets = [&self.placed.places, &edges, cells];
-                let counters = u64::from(rows.count) * (items.len() as u64 + ranges / RANGES_PER_COUNTER);
-                if counts.is_some() || (countable && marks * COUNTERS_PER_MARK >= counters) {
-                    let counts = counts.get_or_insert_with(|| self.record_counting(work, owners, &rows, tile_width));
-                    let owned = counting == Counting::Owned && rows.count >= FEW_ROWS;
+                let accesses = self.run.accesses_around(&rows.ops).len() as u64;
+                if countable && accesses * COUNTERS_PER_MARK >= u64::from(rows.count) * near.len() as u64 {
+                    let owners = match counting {
+                        Counting::Owned => self.owners_of_row(&rows, items),
+                        Counting::Atomic => None,
+                    };
                     let params = Params { pieces: owners.unwrap_or(1), ..params };
-                    self.record_spreading(work, owned, &params, &items, &[counts, &self.placed.order], &targets);
+                    let counts = self.record_counting(work, owners.is_some(), ranked, &rows, &params);
+                    let owned = counting == Counting::Owned && rows.count >= FEW_ROWS;
+                    let targets = [&self.placed.places_by_rank, &edges, cells];
+                    let variant =
+                        Variant { ranked, ..self.variant(if owned { Kernel::SpreadOwned } else { Kernel::Spread }) };
+                    self.record_spreading(work, variant, &params, &near, &counts, &targets);
                 } else {
                     let pieces = self.run.pieces(rows.ops.clone(), self.run.chunking.accesses_per_dispatch);
-                    self.record_walk(work, [Kernel::DirectSlices, Kernel::DirectOps], &params, &pieces, &targets);
+                    let targets = [&self.placed.places, &edges, cells];
+                    let variants = [Kernel::DirectSlices, Kernel::DirectOps].map(|kernel| self.variant(kernel));
+                    self.record_walk(work, variants, &params, &pieces, &targets);
                 }
                 work.dispatch(self.variant(Kernel::Finish), &params, &[], &[&edges, cells], [rows.count, 1]);
             }
         }
     }
 
-    /// Spreads what was counted of the ranges `items`, by place, over the bins.
-    fn record_spreading(
+    /// Counts the accesses of `rows` per range: for each of the `pieces` owners of a row apart, or for all together.
+    fn record_counting(
         &self,
         work: &mut Recording<'_>,
         owned: bool,
+        ranked: bool,
+        rows: &Rows,
         params: &Params,
-        items: &Range<u32>,
-        counts: &[&wgpu::Buffer],
+    ) -> wgpu::Buffer {
+        let words = u64::from(rows.count) * u64::from(params.items) * u64::from(params.pieces);
+        let counts = work.scratch(Scratch::Counts, words);
+        work.clear(&counts, words);
+        let targets = [&self.placed.ranks, &counts];
+        if !owned {
+            let pieces = self.run.pieces(rows.ops.clone(), self.run.chunking.accesses_per_dispatch);
+            let variants =
+                [Kernel::CountSlices, Kernel::CountOps].map(|kernel| Variant { ranked, ..self.variant(kernel) });
+            self.record_walk(work, variants, params, &pieces, &targets);
+            return counts;
+        }
+        // No watchdog waits for a CPU, and long pieces keep all owners busy.
+        let variant = Variant { phased: !self.all_phases, ranked, ..self.variant(Kernel::CountOwned) };
+        for piece in self.run.pieces(rows.ops.clone(), u32::MAX) {
+            let params = self.params_of_piece(params, &piece);
+            let groups = (rows.count * params.pieces).div_ceil(OWNED_LANES);
+            work.dispatch_linear(variant, &params, &self.columns_of(&piece), &targets, groups);
+        }
+        counts
+    }
+
+    /// Spreads what was counted of the ranges of ranks `near` over the bins.
+    fn record_spreading(
+        &self,
+        work: &mut Recording<'_>,
+        variant: Variant,
+        params: &Params,
+        near: &Range<u32>,
+        counts: &wgpu::Buffer,
         targets: &[&wgpu::Buffer],
     ) {
-        let (kernel, most) = match owned {
-            false => (Kernel::Spread, u32::MAX),
-            true => (Kernel::SpreadOwned, (MOST_STEPS as u32 / (params.pieces + 2)).max(1)),
-        };
-        let mut first_item = items.start;
-        while first_item < items.end {
-            let count = most.min(items.end - first_item);
-            let params = Params { first_item, items: count, ..*params };
+        let owned = variant.kernel == Kernel::SpreadOwned;
+        let most = if owned { (MOST_STEPS as u32 / (params.pieces + 2)).max(1) } else { u32::MAX };
+        let mut item_begin = near.start;
+        while item_begin < near.end {
+            let item_end = item_begin + most.min(near.end - item_begin);
             let size = match owned {
-                false => [count.div_ceil(256), params.rows],
+                false => [(item_end - item_begin).div_ceil(256), params.rows],
                 true => [params.rows.div_ceil(OWNED_LANES), 1],
             };
-            work.dispatch(self.variant(kernel), &params, counts, targets, size);
-            first_item += count;
+            let params = Params { item_begin, item_end, ..*params };
+            work.dispatch(variant, &params, &[counts, &self.placed.range_of_rank], targets, size);
+            item_begin = item_end;
         }
     }
 
-    /// Invocations to divide each of `rows` among, each with counters of its own; `None` where one of them would have
-    /// more to do than `MOST_STEPS`.
-    fn owners_of_row(&self, rows: &Rows) -> Option<u32> {
+    /// Invocations to divide each of `rows` among, each with `items` counters of its own; `None` where one of them would
+    /// have more to do than `MOST_STEPS`.
+    fn owners_of_row(&self, rows: &Rows, items: u64) -> Option<u32> {
         let row_ops = 1_u64 << self.params.ky;
-        let ranges = u64::from(self.params.ranges);
-        let counters = u64::from(rows.count) * ranges;
+        let counters = u64::from(rows.count) * items;
         // Adding up what they counted should not take longer than to count.
         let added_up = self.run.accesses_around(&rows.ops).len() as u64 / counters;
         let enough = (OWNERS / u64::from(rows.count)).min(SCRATCH_WORDS / counters).min(added_up).clamp(1, row_ops);
@@ -243,53 +273,25 @@ impl<'a> Plan<'a> {
         owners.take_while(|&owners| owners <= most).find(|&owners| fits(owners)).map(|owners| owners as u32)
     }
 
-    /// Counts the accesses of `rows` per range: for each of `owners` invocations of a row apart, or for all together.
-    fn record_counting(
-        &self,
-        work: &mut Recording<'_>,
-        owners: Option<u32>,
-        rows: &Rows,
-        tile_width: u32,
-    ) -> wgpu::Buffer {
-        let parts = owners.unwrap_or(1);
-        let words = u64::from(rows.count) * u64::from(self.params.ranges) * u64::from(parts);
-        let counts = work.scratch(Scratch::Counts, words);
-        work.clear(&counts, words);
-        let params = Params { pieces: parts, ..self.params_of(rows, &Columns { first: 0, width: tile_width }) };
-        if owners.is_none() {
-            let pieces = self.run.pieces(rows.ops.clone(), self.run.chunking.accesses_per_dispatch);
-            self.record_walk(work, [Kernel::CountSlices, Kernel::CountOps], &params, &pieces, &[&counts]);
-            return counts;
-        }
-        // No watchdog waits for a CPU, and long pieces keep all owners busy.
-        let variant = Variant { phased: !self.all_phases, ..self.variant(Kernel::CountOwned) };
-        for piece in self.run.pieces(rows.ops.clone(), u32::MAX) {
-            let params = self.params_of_piece(&params, &piece);
-            let groups = (rows.count * parts).div_ceil(OWNED_LANES);
-            work.dispatch_linear(variant, &params, &self.columns_of(&piece), &[&counts], groups);
-        }
-        counts
-    }
-
     /// Visits all accesses of `pieces`: by slices where a block of ops is a slice of one row, else op by op.
     fn record_walk(
         &self,
         work: &mut Recording<'_>,
-        [slices, ops]: [Kernel; 2],
+        [slices, ops]: [Variant; 2],
         params: &Params,
         pieces: &[Piece<'_>],
         targets: &[&wgpu::Buffer],
     ) {
         let row_ops = 1u32 << params.ky;
         let sliced = self.all_phases && row_ops >= SHORTEST_BLOCK_OPS;
-        let (kernel, block_ops) = match sliced {
+        let (variant, block_ops) = match sliced {
             true => (slices, row_ops.min(LONGEST_BLOCK_OPS)),
             false => (ops, SHORTEST_BLOCK_OPS),
         };
         for piece in pieces {
             let params = Params { block_ops, ..self.params_of_piece(params, piece) };
             let blocks = (piece.op_end - piece.op_begin).div_ceil(block_ops);
-            work.dispatch_linear(self.variant(kernel), &params, &self.columns_of(piece), targets, blocks);
+            work.dispatch_linear(variant, &params, &self.columns_of(piece), targets, blocks);
         }
     }
 

@@ -21,8 +21,6 @@ const MARK_COST: u64 = 8;
 /// What a range costs that is spread over a row, in counted accesses, and what a cell does.
 const SPREAD_COST: u64 = 3;
 const CELL_COST: u64 = 2;
-/// How many counters are cleared at the cost of an access.
-const COUNTERS_PER_COST: u64 = 8;
 
 /// Where a tile lies: it covers cells `x * TILE..` of bytes and `y * TILE..` of ops of its level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -312,7 +310,7 @@ impl HeatData {
         let near =
             query.bytes_of_columns(0..query.width).map_or(0..0, |bytes| self.places.of(query.measure).around(&bytes));
         let rows = u64::from(query.height);
-        let spread = rows * (SPREAD_COST * near.len() as u64 + u64::from(self.run.range_count) / COUNTERS_PER_COST);
+        let spread = rows * SPREAD_COST * near.len() as u64;
         let cells = rows * u64::from(query.width) * CELL_COST;
         cells + (accesses + spread).min(MARK_COST * accesses)
     }

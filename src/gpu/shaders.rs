@@ -15,7 +15,10 @@ pub const GRAPH_FORCES: &str = include_str!("../../shaders/graph_forces.wgsl");
 
 /// Every shader module of the product: (file name, source). Tests validate each with default WebGPU capabilities.
 pub const ALL: &[(&str, &str)] = &[
-    ("heat_count.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_walk.wgsl", "heat_count.wgsl")),
+    (
+        "heat_count.wgsl",
+        joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_items.wgsl", "heat_walk.wgsl", "heat_count.wgsl"),
+    ),
     (
         "heat_direct.wgsl",
         joined!(
@@ -35,7 +38,7 @@ pub const ALL: &[(&str, &str)] = &[
         joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_add_atomic.wgsl", "heat_heavy.wgsl"),
     ),
     ("heat_merge.wgsl", joined!("heat_common.wgsl", "heat_merge.wgsl")),
-    ("heat_owned.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_owned.wgsl")),
+    ("heat_owned.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_items.wgsl", "heat_owned.wgsl")),
     ("heat_raise.wgsl", joined!("heat_common.wgsl", "heat_columns.wgsl", "heat_span.wgsl", "heat_raise.wgsl")),
     ("heat_settle.wgsl", joined!("heat_common.wgsl", "heat_settle.wgsl")),
     ("egui.wgsl", EGUI),
@@ -45,6 +48,8 @@ pub const ALL: &[(&str, &str)] = &[
         "heat_spread_owned.wgsl",
         joined!(
             "heat_common.wgsl",
+            "heat_items.wgsl",
+            "heat_counted.wgsl",
             "heat_span.wgsl",
             "heat_mark.wgsl",
             "heat_add_owned.wgsl",
@@ -53,7 +58,15 @@ pub const ALL: &[(&str, &str)] = &[
     ),
     (
         "heat_spread.wgsl",
-        joined!("heat_common.wgsl", "heat_span.wgsl", "heat_mark.wgsl", "heat_add_atomic.wgsl", "heat_spread.wgsl"),
+        joined!(
+            "heat_common.wgsl",
+            "heat_items.wgsl",
+            "heat_counted.wgsl",
+            "heat_span.wgsl",
+            "heat_mark.wgsl",
+            "heat_add_atomic.wgsl",
+            "heat_spread.wgsl"
+        ),
     ),
 ];
 

@@ -297,8 +297,8 @@ macro_rules! rust_layout {
 fn structures_lie_in_rust_as_they_do_in_wgsl() {
     let params = rust_layout!(
         Params: x0, x_last, kx, ky, width, rows, first_column, first_row, stride, first_op, op_begin, op_end,
-        block_ops, op_base, access_begin, access_end, ranges, wanted_flag, phases, items, levels, pieces,
-        first_item, unused
+        block_ops, op_base, access_begin, access_end, first_item, wanted_flag, phases, items, levels, pieces,
+        item_begin, item_end
     );
     for (name, _) in shaders::ALL.iter().filter(|(name, _)| name.starts_with("heat_") && *name != "heat_draw.wgsl") {
         assert_eq!(wgsl_layout(&parsed(name), "Params"), params, "{name}");
