@@ -21,7 +21,8 @@ pub fn bytes(bytes: u64) -> String {
 pub fn bytes_at(bytes: u64, step: f64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     let size = |unit: usize| 1024_f64.powi(unit as i32 + 1);
-    let fits = |unit: &usize| size(*unit) <= bytes as f64 && step >= size(*unit) / 1024.0;
+    // Three digits behind the point tell neighbours apart; single bytes are named as such.
+    let fits = |unit: &usize| size(*unit) <= bytes as f64 && step >= (size(*unit) / 1000.0).max(1024.0);
     match (0..UNITS.len()).rfind(fits) {
         Some(unit) => {
             let share = step / size(unit);
@@ -127,6 +128,8 @@ mod tests {
     fn neighbours_on_a_ruler_read_differently() {
         assert_eq!(super::bytes_at(0, 1024.0), "0 B");
         assert_eq!(super::bytes_at(3 << 30, f64::from(1 << 30)), "3 GiB");
+        // At single bytes the byte can be read off.
+        assert_eq!(super::bytes_at(39_000_001, 1.0), "39,000,001");
         for (step, from) in [(1_u64 << 17, 112 << 20), (1 << 12, 112 << 20), (1 << 25, 40 << 30), (2, 1 << 40)] {
             let read: Vec<String> = (0..9).map(|k| super::bytes_at(from + k * step, step as f64)).collect();
             assert!(read.windows(2).all(|pair| pair[0] != pair[1]), "{read:?}");

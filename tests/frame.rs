@@ -247,6 +247,7 @@ fn faults_of_the_gpu_are_told_to_the_scene_and_frames_go_on() {
     });
     stage.step(&mut scene, Vec::new());
     assert_eq!(scene.faults.len(), 1, "{:?}", scene.faults);
+    assert!(stage.step(&mut scene, Vec::new()), "what was painted with a fault is painted over");
     stage.step(&mut scene, Vec::new());
     assert_eq!(scene.faults.len(), 1);
 }

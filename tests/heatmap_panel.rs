@@ -1,14 +1,16 @@
 //! The heatmap panel as its user meets it: bands, margins, keys, rows and orders.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use egui::{Key, Modifiers, PointerButton, Vec2};
-use tensorscope::analysis::filter::{Region, TensorRef};
+use tensorscope::analysis::filter::{Filter, Region, TensorRef};
 use tensorscope::analysis::links::Item;
 use tensorscope::analysis::probe::totals;
 use tensorscope::analysis::row_axis::Rows;
 use tensorscope::app::input;
-use tensorscope::state::{Action, ItemRef, MeasureChoice, View, ZoomTarget};
+use tensorscope::state::{Action, Document, ItemRef, MeasureChoice, View, ZoomTarget};
 use tensorscope::trace::tracks::Order;
 use tensorscope::trace::{Phase, Track};
 use tensorscope::units;
@@ -167,4 +169,41 @@ fn a_selected_part_of_the_map_says_what_it_adds_up_to() {
     session.act(Action::SetPhase { phase: Some(Phase::Generate) });
     session.settle();
     assert!(session.target.find(&units::bytes(totals.distinct_bytes)).is_none());
+}
+
+#[test]
+fn a_part_of_the_model_files_does_not_outlive_the_order_it_was_selected_in() {
+    let mut session = Session::new();
+    let region = |track| Region { track, bytes: [4096, 1 << 20], ops: [0, 936] };
+    for (track, stays) in [(Track::Disk, false), (Track::Buffer, true)] {
+        session.act(Action::SetOrder { order: Order::File });
+        session.act(Action::Select { item: Some(ItemRef::Region(region(track))) });
+        session.act(Action::SetFilter { filter: Filter { region: Some(region(track)), ..Filter::default() } });
+        session.act(Action::SetOrder { order: Order::Heat });
+        let state = &session.scene.state;
+        assert_eq!((state.selection.is_some(), state.filter.region.is_some()), (stays, stays), "{track:?}");
+    }
+}
+
+#[test]
+fn what_plays_can_be_pictured_at_the_moment_it_has_come_to() {
+    let mut session = Session::new();
+    session.scene.act(Action::Play { ops_per_second: 600.0 });
+    session.step(Vec::new());
+    let state = |session: &Session| (session.scene.state.playback.playing, session.scene.state.selection);
+    let before = state(&session);
+    assert!(before.0);
+    let (_, rested) = session.target.settle_at_once(&session.gpu, &mut session.scene, 500).unwrap();
+    assert!(rested);
+    assert_eq!(state(&session), before);
+    session.step(Vec::new());
+    session.step(Vec::new());
+    assert_ne!(state(&session), before, "and goes on afterwards");
+}
+
+#[test]
+fn documents_are_told_apart_even_where_one_takes_the_place_of_another() {
+    let trace = Session::new().scene.state.document.unwrap().trace.clone();
+    let numbers: HashSet<u64> = (0..9).map(|_| Document::new(PathBuf::new(), trace.clone(), true).number).collect();
+    assert_eq!(numbers.len(), 9);
 }

@@ -182,6 +182,7 @@ pub fn totals(
             }
         }
     });
+    let duration_ns = if ops == 0 { Some(0) } else { duration_ns };
     let mut pieces: Vec<[u64; 2]> = pieces.into_iter().collect();
     pieces.sort_unstable();
     let mut reached = 0;

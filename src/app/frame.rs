@@ -224,10 +224,12 @@ impl Frame {
         self.stale = changed && !painted;
 
         for outcome in [textures, outcome.map(|_| ()), gpu.check()] {
-            match outcome {
-                Err(error @ (GpuError::Lost(_) | GpuError::Timeout)) => return Err(error),
-                Err(error) => scene.gpu_fault(&error),
-                Ok(()) => (),
+            let Err(error) = outcome else { continue };
+            // Whatever was painted may be wrong, and the next frame paints over what changes only.
+            self.stale = true;
+            match error {
+                GpuError::Lost(_) | GpuError::Timeout => return Err(error),
+                _ => scene.gpu_fault(&error),
             }
         }
 

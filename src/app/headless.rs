@@ -146,6 +146,26 @@ impl Headless {
         Ok((max_frames, false))
     }
 
+    /// Steps while time stands still until the scene is not busy: for what plays, and so never rests. As
+    /// [`Self::settle`] otherwise.
+    pub fn settle_at_once(
+        &mut self,
+        gpu: &Gpu,
+        scene: &mut dyn Scene,
+        max_frames: usize,
+    ) -> Result<(usize, bool), GpuError> {
+        for frames in 1..=max_frames {
+            self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
+            if !scene.busy() {
+                // What was worked out last shows in the next.
+                self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
+                return Ok((frames + 1, true));
+            }
+            std::thread::sleep(BUSY_PAUSE);
+        }
+        Ok((max_frames, false))
+    }
+
     /// Has the next step paint all of its picture, even what is the same.
     pub fn invalidate(&mut self) {
         self.frame.invalidate();

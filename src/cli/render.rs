@@ -40,7 +40,14 @@ pub fn run(args: &RenderArgs) -> Result<(), CliError> {
             target.step(&gpu, &mut scene, Vec::new(), FRAME)?;
         }
     }
-    target.settle(&gpu, &mut scene, MOST_FRAMES)?;
+    let (_, rested) = match scene.state.playback.playing {
+        // The moment at which the script ended is what is asked for.
+        true => target.settle_at_once(&gpu, &mut scene, MOST_FRAMES)?,
+        false => target.settle(&gpu, &mut scene, MOST_FRAMES)?,
+    };
+    if !rested {
+        eprintln!("tensorscope: the picture was still changing after {MOST_FRAMES} frames");
+    }
     if let Some(problem) = scene.problem() {
         return Err(CliError::Failed(problem.to_owned()));
     }

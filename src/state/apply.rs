@@ -130,6 +130,12 @@ impl AppState {
                 if self.heat.order != *order {
                     self.remember();
                     self.heat.order = *order;
+                    // Bytes of a region are those of the order that it was selected in.
+                    let of_disk = |region: &Region| region.track == Track::Disk;
+                    if matches!(self.selection, Some(Item::Region(region)) if of_disk(&region)) {
+                        self.selection = None;
+                    }
+                    self.filter.region = self.filter.region.filter(|region| !of_disk(region));
                     // Bytes of the other order are other tensors: show all, then what was selected stands out.
                     let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
                     self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());

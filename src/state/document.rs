@@ -1,13 +1,17 @@
 //! The run that is looked at, with what is worked out from it once.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::trace::tracks::{HeatTables, Order, TrackLayout};
+use crate::trace::tracks::{self, HeatTables, TrackLayout};
 use crate::trace::{Trace, Track};
 
 /// A run and its tracks. Cheap to share, never changed.
 pub struct Document {
+    /// No other document of this session has it: what is worked out of a document is told apart by it, since another may
+    /// take the place in memory of one that is gone.
+    pub number: u64,
     pub path: PathBuf,
     pub trace: Arc<Trace>,
     /// False while this is the first part of a run that is still being read.
@@ -18,18 +22,20 @@ pub struct Document {
 
 impl Document {
     pub fn new(path: PathBuf, trace: Arc<Trace>, complete: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let heat_tables = HeatTables::new(&trace);
-        Self { path, trace, complete, heat_tables, layouts: Default::default() }
+        Self { number, path, trace, complete, heat_tables, layouts: Default::default() }
     }
 
     /// The track in an order, worked out when first asked for.
-    pub fn layout(&self, track: Track, order: Order) -> &TrackLayout {
+    pub fn layout(&self, track: Track, order: tracks::Order) -> &TrackLayout {
         self.layouts[track as usize][order as usize].get_or_init(|| TrackLayout::new(&self.trace, track, order))
     }
 
     /// Both tracks as shown: only the model file can be re-ordered, buffers reuse their bytes.
-    pub fn layouts(&self, order: Order) -> [&TrackLayout; 2] {
-        [self.layout(Track::Disk, order), self.layout(Track::Buffer, Order::File)]
+    pub fn layouts(&self, order: tracks::Order) -> [&TrackLayout; 2] {
+        [self.layout(Track::Disk, order), self.layout(Track::Buffer, tracks::Order::File)]
     }
 
     pub fn name(&self) -> String {

@@ -446,7 +446,7 @@ impl GraphView {
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
         self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
         let mut subject = Subject {
-            document: Arc::as_ptr(document) as usize,
+            document: document.number,
             graph: state.graph.subject(),
             size: if self.values.is_some() { state.graph.size } else { NodeSize::Plain },
         };

@@ -18,7 +18,7 @@ use crate::state::{Document, GraphSubject, NodeSize};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// Tells documents apart.
-    pub document: usize,
+    pub document: u64,
     pub graph: GraphSubject,
     pub size: NodeSize,
 }
@@ -65,7 +65,7 @@ enum Answer {
 
 /// What a run did to the nodes of one of its graphs.
 struct Measured {
-    document: usize,
+    document: u64,
     graph: u32,
     values: Arc<NodeValues>,
 }
@@ -75,7 +75,7 @@ struct Measured {
 pub struct GraphWork {
     background: Option<Background<Question, Answer>>,
     values: Option<Measured>,
-    asked_values: Option<(usize, u32)>,
+    asked_values: Option<(u64, u32)>,
     prepared: Option<Box<Prepared>>,
     asked_start: Option<Subject>,
     done: Arc<AtomicU32>,
@@ -105,7 +105,7 @@ impl GraphWork {
 
     /// What the run did to the nodes of a graph, once that is known.
     pub fn values(&mut self, document: &Arc<Document>, graph: u32) -> Option<Arc<NodeValues>> {
-        let of = (Arc::as_ptr(document) as usize, graph);
+        let of = (document.number, graph);
         if let Some(known) = self.values.as_ref().filter(|known| (known.document, known.graph) == of) {
             return Some(known.values.clone());
         }

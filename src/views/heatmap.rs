@@ -43,7 +43,7 @@ pub struct HeatmapView {
 /// What decides a track's picture; an equal one is not painted again.
 #[derive(Clone, PartialEq)]
 pub struct Painted {
-    document: usize,
+    document: u64,
     heat: HeatState,
     phases: u32,
     size_px: [u32; 2],
@@ -74,7 +74,8 @@ impl HeatmapView {
             let source = source(cx.state, track);
             let panel = &mut self.tracks[track as usize];
             panel.ui(ui, cx, gpu, &mut self.engine, (source, level), height.max(60.0));
-            if let Some(shown) = &panel.shown
+            // What failed once is not tried frame after frame.
+            if let Some(shown) = panel.shown.as_ref().filter(|_| self.engine.fault.is_none())
                 && !self.engine.has(&HeatEngine::wanted(
                     source,
                     shown.level,
@@ -128,7 +129,7 @@ impl HeatmapView {
         let panel = &mut self.tracks[track as usize];
         let size_px = panel.canvas.size_px();
         let now = Painted {
-            document: Arc::as_ptr(document) as usize,
+            document: document.number,
             heat: state.heat.clone(),
             phases: phase_bits(state.phase),
             size_px,

@@ -42,7 +42,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
     }
     let lanes = [lane(0), lane(1), lane(2)];
-    let key = Key { document: Arc::as_ptr(&document) as usize, span: axis.span, rect, theme: cx.state.theme };
+    let key = Key { document: document.number, span: axis.span, rect, theme: cx.state.theme };
     let id = response.id.with("blocks");
     let known = ui.data(|data| data.get_temp::<(Key, Arc<Blocks>)>(id)).filter(|(of, _)| *of == key);
     let blocks = known.map_or_else(|| Arc::new(Blocks::of(trace, axis, lanes, cx.state.theme)), |(_, blocks)| blocks);
@@ -187,7 +187,7 @@ impl TimeAxis {
 /// What decides how the blocks look: as long as it stays, so do they.
 #[derive(Clone, Copy, PartialEq)]
 struct Key {
-    document: usize,
+    document: u64,
     span: Span,
     rect: Rect,
     theme: Theme,

@@ -65,7 +65,7 @@ pub struct Shown {
 /// What a probe was asked.
 #[derive(Clone, Copy, PartialEq)]
 struct Probed {
-    document: usize,
+    document: u64,
     region: Region,
     order: Order,
     phases: u32,
@@ -261,8 +261,7 @@ impl TrackPanel {
 
     /// Looks what is under the cursor, unless that was looked up for the last frame.
     fn probe(&mut self, document: &Arc<Document>, layout: &TrackLayout, region: Region, phases: u32) {
-        let document_key = Arc::as_ptr(document) as usize;
-        let asked = Probed { document: document_key, region, order: layout.order, phases };
+        let asked = Probed { document: document.number, region, order: layout.order, phases };
         if self.probed.as_ref().is_none_or(|(known, _)| *known != asked) {
             self.probed = Some((asked, probe::touched(&document.trace, layout, &region, phases)));
         }

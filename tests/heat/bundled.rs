@@ -259,6 +259,9 @@ fn totals_of_a_region_are_what_its_cells_add_up_to() {
         let whole = Region { track: Track::Disk, bytes: [0, u64::MAX], ops: [0, u32::MAX] };
         let layout = TrackLayout::new(&trace, Track::Disk, Order::File);
         assert_eq!(totals(&trace, &layout, &whole, u32::MAX, &AtomicBool::new(true)), None, "cancelled");
+        let none = Region { ops: [0, 0], ..whole };
+        let none = totals(&trace, &layout, &none, u32::MAX, &GO_ON).expect("not cancelled");
+        assert_eq!((none.ops, none.duration_ns, none.distinct_bytes), (0, Some(0), 0));
         let of_phase = |phase: Phase| {
             let totals = totals(&trace, &layout, &whole, phase.bit(), &GO_ON).expect("not cancelled");
             totals.reads + totals.writes
