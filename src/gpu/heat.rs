@@ -1,6 +1,6 @@
 //! Heatmap binning on the GPU: queries in, grids out. Twin: analysis/heat.rs.
 
-use crate::kernel_io::heat::{Aggregate, HeatGrid, HeatQuery};
+use crate::kernel_io::heat::{Aggregate, HeatGrid, HeatLevel, HeatQuery};
 
 use super::heat_kernels::{Kernels, Recording, Scratch, TileCopy};
 use super::heat_plan::Plan;
@@ -77,6 +77,16 @@ impl HeatPipelines {
             work.submit()?;
         }
         Ok(GpuGrid { width: query.width, height: query.height, cells })
+    }
+
+    /// Has all kernels compiled that sums of such a level may come to need, at any zoom: a driver compiles one when it
+    /// first runs, which takes longer than a frame may.
+    pub fn compile(&self, gpu: &Gpu, data: &HeatData, level: &HeatLevel) -> Result<(), HeatGpuError> {
+        let query = level.window(0, 0, 1, 1);
+        let Some(plan) = Plan::new(data, &query)?.filter(|_| level.aggregate == Aggregate::Sum) else { return Ok(()) };
+        let mut work = Recording::new(gpu, &self.kernels);
+        plan.record_idle(&mut work, self.counting);
+        Ok(work.submit()?)
     }
 
     /// Submits the work that fills rows of tiles beside each other with the exact answer to `query`, which is as wide as

@@ -194,6 +194,34 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Runs every kernel that sums may need, with nothing to do.
+    pub fn record_idle(&self, work: &mut Recording<'_>, counting: Counting) {
+        let [counts, edges, cells] =
+            [Scratch::Counts, Scratch::Edges, Scratch::Strip].map(|scratch| work.scratch(scratch, 2));
+        let nothing = Params { pieces: 1, ..self.params };
+        let marks = [&self.placed.places, &edges, &cells];
+        let (count, spread): (&[Kernel], &[Kernel]) = match counting {
+            Counting::Atomic => (&[Kernel::CountSlices, Kernel::CountOps], &[Kernel::Spread]),
+            Counting::Owned => (&[Kernel::CountOwned], &[Kernel::Spread, Kernel::SpreadOwned]),
+        };
+        let Some(piece) = self.run.pieces(0..1, u32::MAX).into_iter().next() else { return };
+        let columns = self.columns_of(&piece);
+        for ranked in [false, true] {
+            for &kernel in count {
+                let phased = kernel == Kernel::CountOwned && !self.all_phases;
+                let variant = Variant { ranked, phased, ..self.variant(kernel) };
+                work.dispatch(variant, &nothing, &columns, &[&self.placed.ranks, &counts], [1, 1]);
+            }
+            for &kernel in spread {
+                let variant = Variant { ranked, ..self.variant(kernel) };
+                work.dispatch(variant, &nothing, &[&counts, &self.placed.range_of_rank], &marks, [1, 1]);
+            }
+        }
+        for kernel in [Kernel::DirectSlices, Kernel::DirectOps] {
+            work.dispatch(self.variant(kernel), &nothing, &columns, &marks, [1, 1]);
+        }
+    }
+
     /// Counts the accesses of `rows` per range: for each of the `pieces` owners of a row apart, or for all together.
     fn record_counting(
         &self,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::analysis::background::Background;
 use crate::analysis::heat::level::{self, LevelStats};
@@ -151,6 +151,8 @@ pub struct HeatEngine {
     /// And this many more, where a map has nothing to show.
     spare_budget: u64,
     ns_per_access: Option<f64>,
+    /// Kinds of levels whose kernels are compiled.
+    compiled: HashSet<HeatLevel>,
     /// Rises with every answer.
     version: u64,
     pub fault: Option<String>,
@@ -161,7 +163,13 @@ impl HeatEngine {
     pub fn begin(&mut self, document: &Arc<Document>, wake: impl Fn() + Send + 'static) {
         if self.columns.as_ref().is_some_and(|columns| !Arc::ptr_eq(&columns.document, document)) {
             let on_gpu = self.on_gpu.take();
-            *self = Self { on_gpu, ns_per_access: self.ns_per_access, version: self.version + 1, ..Self::default() };
+            *self = Self {
+                on_gpu,
+                ns_per_access: self.ns_per_access,
+                compiled: std::mem::take(&mut self.compiled),
+                version: self.version + 1,
+                ..Self::default()
+            };
             if let Some(on_gpu) = &mut self.on_gpu {
                 on_gpu.tiles.clear();
             }
@@ -249,6 +257,10 @@ impl HeatEngine {
         }
         let data = columns.of(gpu, source)?;
         let (tiles, pipelines) = (&mut on_gpu.tiles, &on_gpu.pipelines);
+        // Now, where something else is to be shown, and not while somebody zooms.
+        if self.compiled.insert(HeatLevel { kx: 0, ky: 0, ..wanted.level }) {
+            pipelines.compile(gpu, data, &wanted.level).map_err(|e| e.to_string())?;
+        }
         if self.ns_per_access.is_none() {
             // A little to have the kernels compiled, and then enough to measure.
             let mut little = 1;

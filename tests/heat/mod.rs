@@ -94,6 +94,20 @@ fn chunks_and_dispatches_do_not_change_a_grid() {
     }
 }
 
+#[test]
+fn compiling_kernels_ahead_changes_no_grid() {
+    let mut random = Random::new(29);
+    let run = Run::random(4, 2000, 300, 24);
+    let data = HeatData::upload(&engine().gpu, &run.columns()).expect("upload");
+    for _ in 0..12 {
+        let query = run.query(&mut random, 24);
+        for pipelines in [&engine().pipelines, &engine().owning_pipelines] {
+            pipelines.compile(&engine().gpu, &data, &query.level()).expect("compile");
+        }
+        assert_eq!(on_gpu(&data, &query), cpu::bin(&run.columns(), &query).expect("good columns"), "{query:?}");
+    }
+}
+
 /// Software adapters end the loops of an invocation after some 65,000 steps without a word.
 #[test]
 fn no_invocation_has_more_to_do_than_software_adapters_allow() {
