@@ -209,7 +209,7 @@ impl<'a> Plan<'a> {
         for ranked in [false, true] {
             for &kernel in count {
                 let phased = kernel == Kernel::CountOwned && !self.all_phases;
-                let variant = Variant { ranked, phased, ..self.variant(kernel) };
+                let variant = Variant { phased, ranked, ..self.variant(kernel) };
                 work.dispatch(variant, &nothing, &columns, &[&self.placed.ranks, &counts], [1, 1]);
             }
             for &kernel in spread {
