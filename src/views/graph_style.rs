@@ -207,11 +207,14 @@ pub fn styles(
     let selected = shown(&marks.selected);
     let glowing = shown(&marks.glowing);
     let outstanding: HashSet<u32> = marks.outstanding.iter().copied().collect();
+    let shown_outstanding = shown(&marks.outstanding);
     let hovered = marks.hovered.and_then(|n| display.shown_as.get(n as usize).copied().flatten());
     let pinned: HashSet<u32> = marks.pinned.iter().copied().collect();
     let outline = color(theme::canvas(theme));
+    // Of a folded layer any node counts, and of a node in slices each slice, though it is shown as the first.
     let stands_out = |i: u32| {
         outstanding.is_empty()
+            || shown_outstanding.contains(&i)
             || display.nodes.get(i as usize).is_some_and(|node| outstanding.contains(&node.node))
             || selected.contains(&i)
     };
@@ -315,6 +318,51 @@ mod tests {
         assert_eq!(playing.glowing, [0, 3]);
         let glowing = [look::NODE_HOVERED, look::NODE_SELECTED, 0, look::NODE_SQUARE | look::NODE_HOVERED];
         assert_eq!(flags(&graph, &playing), glowing);
+    }
+
+    /// Two layers of an ADD and a MUL each, behind an embedding and before an output.
+    fn layered() -> Graph {
+        let mut graph = sum();
+        let node = |name: &str, operation: &str| GraphNode {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: operation.to_owned(),
+            leaf: false,
+            ..graph.nodes[0].clone()
+        };
+        graph.nodes = [("embd", "ADD"), ("a-0", "ADD"), ("b-0", "MUL"), ("a-1", "ADD"), ("b-1", "MUL"), ("out", "ADD")]
+            .map(|(name, operation)| node(name, operation))
+            .to_vec();
+        graph.edges = (0..5).map(|source| GraphEdge { source, target: source + 1, slot: 0 }).collect();
+        graph.classify();
+        graph
+    }
+
+    /// Which of the shown nodes are dimmed.
+    fn dimmed(graph: &Graph, display: &DisplayGraph, outstanding: &[u32]) -> Vec<bool> {
+        let coloring = Coloring::new(graph, display, None, NodeColor::Type, Theme::Dark);
+        let marks = Marks { outstanding: outstanding.to_vec(), ..Marks::default() };
+        let radii = vec![1.0; display.nodes.len()];
+        let (nodes, _) = styles(graph, display, &radii, &coloring, &marks, Theme::Dark);
+        nodes.iter().map(|node| node.flags & look::NODE_DIMMED != 0).collect()
+    }
+
+    #[test]
+    fn a_folded_layer_stands_out_with_any_of_its_nodes() {
+        let graph = layered();
+        let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::from([0, 1]));
+        assert_eq!(display.nodes.len(), 4);
+        assert_eq!(dimmed(&graph, &display, &[2]), [true, false, true, true], "b-0, which is not the layer's first");
+        assert_eq!(dimmed(&graph, &display, &[1, 4]), [true, false, false, true]);
+    }
+
+    #[test]
+    fn every_slice_of_a_hit_stands_out() {
+        let graph = sum();
+        let whole = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
+        let display = whole.with_slices(&[1, 1, 1, 2]).unwrap();
+        assert_eq!(dimmed(&graph, &display, &[3]), [true, true, true, false, false]);
     }
 
     #[test]
