@@ -537,7 +537,7 @@ impl GraphView {
         };
         let at = shown.place_of(PinnedNode { node, expert })?;
         let node = shown.display.nodes.get(at as usize)?;
-        if state.graph.pinned_at(pinned_node(node)).is_some() {
+        if state.pinned_at(node.node, node.expert).is_some() {
             return Some(unpin_action(graph, node));
         }
         Some(pin_action(graph, node, *shown.positions.get(at as usize)?))
@@ -748,10 +748,6 @@ fn is_neighbour(node: &DisplayNode) -> bool {
     matches!(node.category, Some(Category::Input | Category::Output))
 }
 
-fn pinned_node(node: &DisplayNode) -> PinnedNode {
-    PinnedNode { node: node.node, expert: node.expert }
-}
-
 fn pin_action(graph: &Graph, node: &DisplayNode, [x, y]: [f32; 2]) -> Action {
     Action::PinNode { node: graph.nodes[node.node as usize].id.clone(), expert: node.expert, x, y }
 }
@@ -764,7 +760,7 @@ fn unpin_action(graph: &Graph, node: &DisplayNode) -> Action {
 fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &DisplayNode, here: [f32; 2]) {
     let own = &graph.nodes[node.node as usize];
     ui.weak(node.folded.map_or_else(|| own.label.trim().to_owned(), |layer| format!("layer {layer}")));
-    let pinned = cx.state.graph.pinned_at(pinned_node(node)).is_some();
+    let pinned = cx.state.pinned_at(node.node, node.expert).is_some();
     if pinned && ui.button("Unpin  P").clicked() {
         cx.act(unpin_action(graph, node));
         ui.close();
