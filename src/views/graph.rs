@@ -8,6 +8,7 @@ use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::graph_engine::GraphEngine;
 use super::graph_labels::{GraphLabels, LabelLook};
+use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
 use super::pointer::{Gesture, draw_box, gesture};
@@ -81,8 +82,7 @@ struct Shown {
     scene: GraphScene,
     positions: Vec<[f32; 2]>,
     pick: PickIndex,
-    /// Pins that the engine knows of.
-    pins: BTreeMap<PinnedNode, [f32; 2]>,
+    pins: Pins,
     /// The camera that showed everything when it was last asked for.
     fitted: Option<GraphCamera>,
     /// Took the place of another graph that the camera may have been fitted to.
@@ -124,7 +124,7 @@ impl Shown {
             scene,
             positions,
             pick,
-            pins: BTreeMap::new(),
+            pins: Pins::default(),
             fitted: None,
             fresh: true,
             at_rest,
@@ -134,33 +134,18 @@ impl Shown {
         })
     }
 
-    /// The shown node that stands for a node of the graph or a slice of it.
-    fn place_of(&self, pinned: PinnedNode) -> Option<u32> {
-        let first = self.display.shown_as.get(pinned.node as usize).copied().flatten()?;
-        let shown = first.checked_add(pinned.expert.unwrap_or(0))?;
-        let node = self.display.nodes.get(shown as usize)?;
-        (node.expert.unwrap_or(0) == pinned.expert.unwrap_or(0)).then_some(shown)
-    }
-
     /// Pins what the person pinned, and lets go what they let go.
     fn follow_pins(&mut self, gpu: &Gpu, wanted: Option<&BTreeMap<PinnedNode, [f32; 2]>>) {
-        let none = BTreeMap::new();
-        let wanted = wanted.unwrap_or(&none);
-        if *wanted == self.pins {
+        let changes = self.pins.follow(&self.display, wanted);
+        if changes.is_empty() {
             return;
         }
-        let put =
-            wanted.iter().filter(|&(node, at)| self.pins.get(node) != Some(at)).map(|(node, at)| (node, Some(*at)));
-        let gone = self.pins.keys().filter(|node| !wanted.contains_key(node)).map(|node| (node, None));
-        let changes: Vec<(u32, Option<[f32; 2]>)> =
-            put.chain(gone).filter_map(|(node, at)| Some((self.place_of(*node)?, at))).collect();
         self.engine.pin(gpu, &changes);
         for (node, at) in changes {
             if let (Some(position), Some(at)) = (self.positions.get_mut(node as usize), at) {
                 *position = at;
             }
         }
-        self.pins = wanted.clone();
         (self.at_rest, self.stale) = (false, true);
     }
 
@@ -535,7 +520,7 @@ impl GraphView {
             Some(Item::Expert { expert, .. }) => Some(expert).filter(|_| state.graph.experts),
             _ => None,
         };
-        let at = shown.place_of(PinnedNode { node, expert })?;
+        let at = shown.display.place_of(node, expert)?;
         let node = shown.display.nodes.get(at as usize)?;
         if state.pinned_at(node.node, node.expert).is_some() {
             return Some(unpin_action(graph, node));
@@ -570,7 +555,7 @@ impl GraphView {
             camera,
             size_px: self.canvas.size_px(),
             marks: Marks {
-                pinned: shown.pins.keys().filter_map(|&node| shown.place_of(node)).collect(),
+                pinned: shown.pins.held().collect(),
                 ..Marks::of(state, graph, Self::marked(state), hovered)
             },
             color: state.graph.color,
