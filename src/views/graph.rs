@@ -61,6 +61,8 @@ pub struct GraphView {
     dragged: Option<(u32, [f32; 2])>,
     /// The shown node that the menu of the right button is about.
     menu_on: Option<u32>,
+    /// What is asked for, and by whom it is to be laid out. A fault holds until that changes.
+    asked: Option<(Subject, LayoutEngine)>,
     fault: Option<String>,
 }
 
@@ -421,6 +423,12 @@ impl GraphView {
         document: &Arc<Document>,
         graph: &Graph,
     ) {
+        let mut subject =
+            Subject { document: Arc::as_ptr(document) as usize, graph: state.graph.subject(), size: state.graph.size };
+        let now = Some((subject.clone(), state.graph.engine));
+        if self.asked != now {
+            (self.asked, self.fault, self.work.fault) = (now, None, None);
+        }
         if self.fault.is_some() {
             return;
         }
@@ -430,11 +438,9 @@ impl GraphView {
         let asked = state.graph.size != NodeSize::Plain
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
         self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
-        let mut subject = Subject {
-            document: Arc::as_ptr(document) as usize,
-            graph: state.graph.subject(),
-            size: if self.values.is_some() { state.graph.size } else { NodeSize::Plain },
-        };
+        if self.values.is_none() {
+            subject.size = NodeSize::Plain;
+        }
         let is_shown = |shown: &Option<Shown>, subject: &Subject| {
             shown.as_ref().is_some_and(|s| s.subject == *subject && s.asked_engine == state.graph.engine)
         };
@@ -454,7 +460,8 @@ impl GraphView {
                 prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
             if let Err(error) = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine))
             {
-                self.fault = Some(error.to_string());
+                // What was shown before may be another run's.
+                (self.shown, self.fault) = (None, Some(error.to_string()));
             }
         }
         let Some(shown) = &mut self.shown else { return };
@@ -808,4 +815,63 @@ fn node_tooltip(document: &Document, graph: &Graph, shown: &DisplayNode, values:
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Accesses, GraphNode, Health, NodeType, Ops, Ranges, RunMeta, Trace};
+
+    /// A run with a graph of two layers and no ops.
+    fn document() -> Arc<Document> {
+        let node = |name: &str| GraphNode {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: "ADD".to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer: None,
+            node_type: NodeType::Layer,
+            leaf: false,
+        };
+        let mut graph = Graph { nodes: ["a-0", "a-1"].map(node).to_vec(), edges: Vec::new() };
+        graph.classify();
+        let trace = Trace {
+            meta: RunMeta::default(),
+            tensors: Vec::new(),
+            ops: Ops::default(),
+            ranges: Ranges::default(),
+            accesses: Accesses::default(),
+            passes: Vec::new(),
+            graphs: vec![graph],
+            buffers: Vec::new(),
+            health: Health::default(),
+        };
+        Arc::new(Document::new("a run".into(), Arc::new(trace), true))
+    }
+
+    #[test]
+    fn a_fault_holds_until_another_graph_or_run_is_asked_for() {
+        let gpu = Gpu::headless().unwrap();
+        let (context, mut view, mut state) = (egui::Context::default(), GraphView::default(), AppState::default());
+        let mut prepare = |state: &AppState, fault: Option<&str>| {
+            let document = state.document.clone().unwrap();
+            view.prepare(&context, &gpu, state, &document, &document.trace.graphs[0]);
+            let before = view.fault.clone();
+            view.fault = fault.map(str::to_owned).or(view.fault.take());
+            (before, view.shown_size().0)
+        };
+        // The run before stays in memory, so that the two differ.
+        let before = document();
+        state.set_document(before.clone());
+        assert_eq!(prepare(&state, Some("broken")), (None, 2));
+        assert_eq!(prepare(&state, None), (Some("broken".to_owned()), 2), "nothing else is asked for");
+        state.apply(&Action::SetLayer { layer: Some(1), add: false });
+        assert_eq!(prepare(&state, Some("broken again")), (None, 1));
+        state.apply(&Action::SetLayer { layer: None, add: false });
+        assert_eq!(prepare(&state, Some("and again")), (None, 2));
+        state.set_document(document());
+        assert_eq!(prepare(&state, None), (None, 2));
+    }
 }
