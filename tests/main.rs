@@ -16,6 +16,7 @@ mod documents;
 mod egui_painter;
 mod formats;
 mod frame;
+mod graph_choices;
 mod graph_draw;
 mod graph_values;
 mod heat;

@@ -126,6 +126,14 @@ impl DisplayGraph {
         Some(Self { nodes, edges, shown_as })
     }
 
+    /// The shown node that stands for a node of the graph or, where its slices stand apart, for one of them.
+    pub fn place_of(&self, node: u32, expert: Option<u32>) -> Option<u32> {
+        let first = self.shown_as.get(node as usize).copied().flatten()?;
+        let shown = first.checked_add(expert.unwrap_or(0))?;
+        let found = self.nodes.get(shown as usize)?;
+        (found.expert.unwrap_or(0) == expert.unwrap_or(0)).then_some(shown)
+    }
+
     /// Per node: the block that it stands in. What a layer reads and feeds stands before and behind it, in one block with
     /// it; beside one layer alone, what is shared does too.
     fn blocks(&self, graph: &Graph) -> Vec<u32> {

@@ -15,6 +15,15 @@ pub enum Direction {
 /// Most bytes that a compiled pattern may take: patterns come from people and scripts.
 const MOST_PATTERN_BYTES: usize = 1 << 20;
 
+const ESCAPES: &str = "mend it, or write \\ before a character that stands for itself";
+
+/// What is wrong with a pattern, in a line: the crate's words end with it, after a drawing of where it is.
+fn why(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()
+}
+
 /// Nodes whose label, name or op matches, in the graph's order; none for an empty pattern.
 pub fn find(graph: &Graph, pattern: &str) -> Result<Vec<u32>, String> {
     if pattern.is_empty() {
@@ -24,7 +33,7 @@ pub fn find(graph: &Graph, pattern: &str) -> Result<Vec<u32>, String> {
         .case_insensitive(true)
         .size_limit(MOST_PATTERN_BYTES)
         .build()
-        .map_err(|error| format!("node for the pattern {pattern}: {}", error.to_string().replace('\n', " ")))?;
+        .map_err(|error| format!("the pattern {pattern} cannot be read: {}; {ESCAPES}", why(&error)))?;
     let matches = |node: &crate::trace::GraphNode| {
         [&node.label, &node.name, &node.operation].into_iter().any(|text| regex.is_match(text))
     };

@@ -11,6 +11,8 @@ use fdg_sim::{Dimensions, ForceGraph, ForceGraphHelper, Simulation, SimulationPa
 use crate::analysis::layout;
 use crate::kernel_io::layout::{LayoutGraph, LayoutParams, LayoutResult};
 
+/// With more nodes, steps take longer than a frame and a layout takes minutes.
+pub const MOST_NODES: usize = 2_000;
 /// Distance at which attraction and repulsion of an edge's ends are equal, in layout units.
 const SCALE: f32 = 3.0;
 const COOL_OFF: f32 = 0.9;

@@ -1,7 +1,7 @@
 //! A graph of the run as the layout engines see it: whole, or with its expert tensors as one node a slice.
 
 use crate::kernel_io::layout::{LayoutGraph, NO_LAYER};
-use crate::trace::{Graph, GraphNode, Trace, Track};
+use crate::trace::{Graph, GraphNode, Tensor, Trace, Track};
 
 /// Radius of nodes in layout units.
 pub(super) const OP_RADIUS: f32 = 1.0;
@@ -95,14 +95,23 @@ fn unfold(graph: &Graph, slices: &[u32]) -> Result<Unfolded, TooLarge> {
 
 /// Per node: 1, or how many experts the model tensor of that name stacks. A stack of biases is two-dimensional and stays.
 pub fn slices_per_node(trace: &Trace, graph: &Graph) -> Vec<u32> {
-    let experts: hashbrown::HashMap<&str, u32> = trace
-        .tensors
-        .iter()
-        .filter(|t| t.track == Track::Disk && t.shape.len() >= 3)
-        .filter_map(|t| Some((t.name.as_str(), t.experts?.max(1))))
-        .collect();
+    let experts: hashbrown::HashMap<&str, u32> =
+        trace.tensors.iter().filter_map(|tensor| Some((tensor.name.as_str(), slices_of(tensor)?))).collect();
     let slices = |node: &GraphNode| experts.get(node.name.as_str()).copied().filter(|_| node.leaf).unwrap_or(1);
     graph.nodes.iter().map(slices).collect()
+}
+
+/// The same of one node.
+pub fn slices_of_node(trace: &Trace, node: &GraphNode) -> u32 {
+    // As where all are counted, of tensors of one name the last one holds.
+    let mut named = trace.tensors.iter().rev().filter(|tensor| tensor.name == node.name);
+    named.find_map(slices_of).filter(|_| node.leaf).unwrap_or(1)
+}
+
+/// Slices that a tensor stacks, if it does.
+fn slices_of(tensor: &Tensor) -> Option<u32> {
+    let stacks = tensor.track == Track::Disk && tensor.shape.len() >= 3;
+    tensor.experts.filter(|_| stacks).map(|experts| experts.max(1))
 }
 
 #[cfg(test)]

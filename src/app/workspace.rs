@@ -191,6 +191,7 @@ impl Workspace {
                     Effect::Quit => self.quit = true,
                     Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
+                    Effect::Refused(why) => self.status.problem = Some(why),
                 }
             }
         }

@@ -238,7 +238,7 @@ pub enum LayoutEngineArg {
     Gpu,
     /// The twin of the kernels
     Cpu,
-    /// fdg-sim, for small graphs
+    /// fdg-sim, for graphs of up to 2,000 nodes
     Fdg,
 }
 

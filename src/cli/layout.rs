@@ -8,11 +8,12 @@ use serde::Serialize;
 use super::args::{LayoutArgs, LayoutEngineArg};
 use super::{CliError, engine, graph_of, open, print_json, print_text};
 use crate::analysis::layout::{prepare, run_cpu};
-use crate::analysis::layout_fdg::run_fdg;
+use crate::analysis::layout_fdg::{MOST_NODES as FDG_MOST_NODES, run_fdg};
 use crate::analysis::layout_graph::{Unfolded, layout_graph, unfold_experts};
 use crate::gpu::layout::run_gpu;
 use crate::kernel_io::layout::{LayoutGraph, LayoutParams, LayoutResult};
 use crate::trace::Graph;
+use crate::units;
 
 #[derive(Serialize)]
 struct Layout {
@@ -41,6 +42,15 @@ pub fn run(args: &LayoutArgs) -> Result<(), CliError> {
         let origin = (0..graph.nodes.len() as u32).map(|node| (node, None)).collect();
         Unfolded { layout: layout_graph(graph), origin }
     };
+    let count = unfolded.origin.len();
+    if args.engine == Some(LayoutEngineArg::Fdg) && count > FDG_MOST_NODES {
+        return Err(CliError::Failed(format!(
+            "{}: fdg-sim is for graphs of up to {} nodes and this one has {}; use --engine gpu or --engine cpu",
+            args.run.display(),
+            units::count(FDG_MOST_NODES as u64),
+            units::count(count as u64),
+        )));
+    }
     let params = LayoutParams { seed: args.seed, iterations: args.iterations, arrangement: args.arrangement.into() };
     let (result, engine, adapter) = compute(args.engine, &unfolded.layout, params)?;
     let layout = Layout {

@@ -25,6 +25,8 @@ pub enum Effect {
     CancelExport,
     /// What an Action named is not in the run.
     NotFound(String),
+    /// An Action asked for what cannot be: a sentence that says why and what to do.
+    Refused(String),
 }
 
 /// The camera never shows less than this.
@@ -187,13 +189,13 @@ impl AppState {
             }
             Action::SetNodeColor { color } => self.graph.color = *color,
             Action::SetNodeSize { size } => self.graph.size = *size,
-            Action::FindNodes { pattern } => self.find_nodes(pattern)?,
+            Action::FindNodes { pattern } => return Ok(self.find_nodes(pattern).err()),
             Action::StepHit { back } => self.step_hit(*back)?,
             Action::SetTrail { trail } => self.set_trail(trail)?,
             Action::SetSettling { on } => self.graph.settling = *on,
             Action::SetLayoutEngine { engine } => self.graph.engine = *engine,
-            Action::PinNode { node, expert, x, y } => self.pin_node(node, *expert, [*x, *y])?,
-            Action::UnpinNode { node, expert } => self.unpin_node(node.as_deref(), *expert)?,
+            Action::PinNode { node, expert, x, y } => return Ok(self.pin_node(node, *expert, [*x, *y]).err()),
+            Action::UnpinNode { node, expert } => return Ok(self.unpin_node(node.as_deref(), *expert).err()),
             Action::Play { ops_per_second } => {
                 self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
                 self.playback.ops_per_second = *ops_per_second;

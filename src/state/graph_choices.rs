@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, AppState, GraphState, GraphSubject, NodeSearch, PinnedNode, Trail};
+use super::{Action, AppState, Effect, GraphState, GraphSubject, NodeSearch, PinnedNode, Trail};
 use crate::analysis::graph_search::{self, Direction};
+use crate::analysis::layout_graph::slices_of_node;
 use crate::analysis::links::Item;
 use crate::trace::Graph;
 
@@ -32,31 +33,35 @@ impl GraphState {
             arrangement: self.arrangement,
         }
     }
-
-    /// Where a node of the shown graph is pinned.
-    pub fn pinned_at(&self, node: PinnedNode) -> Option<[f32; 2]> {
-        self.pins.get(&self.subject())?.get(&node).copied()
-    }
 }
 
 impl AppState {
-    pub(super) fn pin_node(&mut self, name: &str, expert: Option<u32>, at: [f32; 2]) -> Result<(), String> {
+    /// Where a node of the shown graph, or a slice of it, is pinned.
+    pub fn pinned_at(&self, node: u32, expert: Option<u32>) -> Option<[f32; 2]> {
+        let pinned = self.pinned_node(node, expert).ok()?;
+        self.graph.pins.get(&self.graph.subject())?.get(&pinned).copied()
+    }
+
+    pub(super) fn pin_node(&mut self, name: &str, expert: Option<u32>, at: [f32; 2]) -> Result<(), Effect> {
         if !at.iter().all(|along| along.abs() <= FURTHEST_PIN) {
-            return Err(format!("place {at:?} for a node"));
+            let [x, y] = at;
+            return Err(Effect::Refused(format!(
+                "{name} cannot be pinned at {x}, {y}: x and y are layout units from -{FURTHEST_PIN} to {FURTHEST_PIN}"
+            )));
         }
-        let node = PinnedNode { node: self.find_node(name)?, expert };
+        let node = self.pinned_node(self.find_node(name).map_err(Effect::NotFound)?, expert)?;
         self.graph.pins.entry(self.graph.subject()).or_default().insert(node, at);
         Ok(())
     }
 
     /// Lets one node of the shown graph go, or all.
-    pub(super) fn unpin_node(&mut self, name: Option<&str>, expert: Option<u32>) -> Result<(), String> {
+    pub(super) fn unpin_node(&mut self, name: Option<&str>, expert: Option<u32>) -> Result<(), Effect> {
         let subject = self.graph.subject();
         let Some(name) = name else {
             self.graph.pins.remove(&subject);
             return Ok(());
         };
-        let node = PinnedNode { node: self.find_node(name)?, expert };
+        let node = self.pinned_node(self.find_node(name).map_err(Effect::NotFound)?, expert)?;
         if let Some(pins) = self.graph.pins.get_mut(&subject) {
             pins.remove(&node);
             if pins.is_empty() {
@@ -66,16 +71,44 @@ impl AppState {
         Ok(())
     }
 
+    /// What a pin holds: of a node whose slices stand apart the one that is named, or the first; else the whole node.
+    fn pinned_node(&self, node: u32, expert: Option<u32>) -> Result<PinnedNode, Effect> {
+        let own = self.shown_graph().and_then(|graph| graph.nodes.get(node as usize));
+        let (Some(document), Some(own)) = (&self.document, own) else {
+            return Err(Effect::NotFound(format!("node {node}")));
+        };
+        let slices = slices_of_node(&document.trace, own);
+        let folded = self.graph.layers().is_empty() && own.layer.is_some_and(|l| self.graph.folded.contains(&l));
+        let apart = self.graph.experts && slices > 1 && !folded;
+        let name = own.label.trim();
+        let why = match expert {
+            Some(expert) if slices <= 1 => {
+                format!("{name} has no experts, so none with number {expert}; leave out \"expert\"")
+            }
+            Some(expert) if !apart && folded => {
+                format!("expert {expert} of {name} is in a folded layer; unfold the layer, or leave out \"expert\"")
+            }
+            Some(expert) if !apart => {
+                format!("expert {expert} of {name} does not stand apart; show experts apart, or leave out \"expert\"")
+            }
+            Some(expert) if expert >= slices => {
+                format!("{name} has no expert {expert}; its experts are 0 to {}", slices - 1)
+            }
+            _ => return Ok(PinnedNode { node, expert: apart.then_some(expert.unwrap_or(0)) }),
+        };
+        Err(Effect::Refused(why))
+    }
+
     fn shown_graph(&self) -> Option<&Graph> {
         self.document.as_ref()?.trace.graphs.get(self.graph.graph as usize)
     }
 
-    pub(super) fn find_nodes(&mut self, pattern: &str) -> Result<(), String> {
+    pub(super) fn find_nodes(&mut self, pattern: &str) -> Result<(), Effect> {
         let found = self.shown_graph().map_or(Ok(Vec::new()), |graph| graph_search::find(graph, pattern));
         // Half a pattern stays in its field while it is typed.
         let (hits, problem) = match found {
             Ok(hits) => (hits, Ok(())),
-            Err(problem) => (Vec::new(), Err(problem)),
+            Err(problem) => (Vec::new(), Err(Effect::Refused(problem))),
         };
         self.graph.search = NodeSearch { pattern: pattern.to_owned(), hits, at: None };
         problem

@@ -404,7 +404,7 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::PinNode { .. } => (
             "pin_node",
             "Have a node of the shown graph stay at a place while the others settle",
-            fields! { "node": "id or label", "which"; "expert": "number", "of an expert tensor whose slices stand apart; else left out"; "x": "number", "layout units, to the right"; "y": "number", "down" },
+            fields! { "node": "id or label", "which"; "expert": "number", "of an expert tensor whose slices stand apart, 0 if left out there; else left out"; "x": "number", "layout units, to the right"; "y": "number", "down" },
         ),
         Action::UnpinNode { .. } => (
             "unpin_node",

@@ -8,6 +8,7 @@ use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::graph_engine::GraphEngine;
 use super::graph_labels::{GraphLabels, LabelLook};
+use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
 use super::pointer::{Gesture, draw_box, gesture};
@@ -60,6 +61,8 @@ pub struct GraphView {
     dragged: Option<(u32, [f32; 2])>,
     /// The shown node that the menu of the right button is about.
     menu_on: Option<u32>,
+    /// What is asked for, and by whom it is to be laid out. A fault holds until that changes.
+    asked: Option<(Subject, LayoutEngine)>,
     fault: Option<String>,
 }
 
@@ -81,8 +84,7 @@ struct Shown {
     scene: GraphScene,
     positions: Vec<[f32; 2]>,
     pick: PickIndex,
-    /// Pins that the engine knows of.
-    pins: BTreeMap<PinnedNode, [f32; 2]>,
+    pins: Pins,
     /// The camera that showed everything when it was last asked for.
     fitted: Option<GraphCamera>,
     /// Took the place of another graph that the camera may have been fitted to.
@@ -124,7 +126,7 @@ impl Shown {
             scene,
             positions,
             pick,
-            pins: BTreeMap::new(),
+            pins: Pins::default(),
             fitted: None,
             fresh: true,
             at_rest,
@@ -134,33 +136,18 @@ impl Shown {
         })
     }
 
-    /// The shown node that stands for a node of the graph or a slice of it.
-    fn place_of(&self, pinned: PinnedNode) -> Option<u32> {
-        let first = self.display.shown_as.get(pinned.node as usize).copied().flatten()?;
-        let shown = first.checked_add(pinned.expert.unwrap_or(0))?;
-        let node = self.display.nodes.get(shown as usize)?;
-        (node.expert.unwrap_or(0) == pinned.expert.unwrap_or(0)).then_some(shown)
-    }
-
     /// Pins what the person pinned, and lets go what they let go.
     fn follow_pins(&mut self, gpu: &Gpu, wanted: Option<&BTreeMap<PinnedNode, [f32; 2]>>) {
-        let none = BTreeMap::new();
-        let wanted = wanted.unwrap_or(&none);
-        if *wanted == self.pins {
+        let changes = self.pins.follow(&self.display, wanted);
+        if changes.is_empty() {
             return;
         }
-        let put =
-            wanted.iter().filter(|&(node, at)| self.pins.get(node) != Some(at)).map(|(node, at)| (node, Some(*at)));
-        let gone = self.pins.keys().filter(|node| !wanted.contains_key(node)).map(|node| (node, None));
-        let changes: Vec<(u32, Option<[f32; 2]>)> =
-            put.chain(gone).filter_map(|(node, at)| Some((self.place_of(*node)?, at))).collect();
         self.engine.pin(gpu, &changes);
         for (node, at) in changes {
             if let (Some(position), Some(at)) = (self.positions.get_mut(node as usize), at) {
                 *position = at;
             }
         }
-        self.pins = wanted.clone();
         (self.at_rest, self.stale) = (false, true);
     }
 
@@ -436,6 +423,12 @@ impl GraphView {
         document: &Arc<Document>,
         graph: &Graph,
     ) {
+        let mut subject =
+            Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size };
+        let now = Some((subject.clone(), state.graph.engine));
+        if self.asked != now {
+            (self.asked, self.fault, self.work.fault) = (now, None, None);
+        }
         if self.fault.is_some() {
             return;
         }
@@ -445,11 +438,9 @@ impl GraphView {
         let asked = state.graph.size != NodeSize::Plain
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
         self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
-        let mut subject = Subject {
-            document: document.number,
-            graph: state.graph.subject(),
-            size: if self.values.is_some() { state.graph.size } else { NodeSize::Plain },
-        };
+        if self.values.is_none() {
+            subject.size = NodeSize::Plain;
+        }
         let is_shown = |shown: &Option<Shown>, subject: &Subject| {
             shown.as_ref().is_some_and(|s| s.subject == *subject && s.asked_engine == state.graph.engine)
         };
@@ -469,7 +460,8 @@ impl GraphView {
                 prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
             if let Err(error) = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine))
             {
-                self.fault = Some(error.to_string());
+                // What was shown before may be another run's.
+                (self.shown, self.fault) = (None, Some(error.to_string()));
             }
         }
         let Some(shown) = &mut self.shown else { return };
@@ -535,9 +527,9 @@ impl GraphView {
             Some(Item::Expert { expert, .. }) => Some(expert).filter(|_| state.graph.experts),
             _ => None,
         };
-        let at = shown.place_of(PinnedNode { node, expert })?;
+        let at = shown.display.place_of(node, expert)?;
         let node = shown.display.nodes.get(at as usize)?;
-        if state.graph.pinned_at(pinned_node(node)).is_some() {
+        if state.pinned_at(node.node, node.expert).is_some() {
             return Some(unpin_action(graph, node));
         }
         Some(pin_action(graph, node, *shown.positions.get(at as usize)?))
@@ -570,7 +562,7 @@ impl GraphView {
             camera,
             size_px: self.canvas.size_px(),
             marks: Marks {
-                pinned: shown.pins.keys().filter_map(|&node| shown.place_of(node)).collect(),
+                pinned: shown.pins.held().collect(),
                 ..Marks::of(state, graph, Self::marked(state), hovered)
             },
             color: state.graph.color,
@@ -748,10 +740,6 @@ fn is_neighbour(node: &DisplayNode) -> bool {
     matches!(node.category, Some(Category::Input | Category::Output))
 }
 
-fn pinned_node(node: &DisplayNode) -> PinnedNode {
-    PinnedNode { node: node.node, expert: node.expert }
-}
-
 fn pin_action(graph: &Graph, node: &DisplayNode, [x, y]: [f32; 2]) -> Action {
     Action::PinNode { node: graph.nodes[node.node as usize].id.clone(), expert: node.expert, x, y }
 }
@@ -764,7 +752,7 @@ fn unpin_action(graph: &Graph, node: &DisplayNode) -> Action {
 fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &DisplayNode, here: [f32; 2]) {
     let own = &graph.nodes[node.node as usize];
     ui.weak(node.folded.map_or_else(|| own.label.trim().to_owned(), |layer| format!("layer {layer}")));
-    let pinned = cx.state.graph.pinned_at(pinned_node(node)).is_some();
+    let pinned = cx.state.pinned_at(node.node, node.expert).is_some();
     if pinned && ui.button("Unpin  P").clicked() {
         cx.act(unpin_action(graph, node));
         ui.close();
@@ -827,4 +815,63 @@ fn node_tooltip(document: &Document, graph: &Graph, shown: &DisplayNode, values:
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Accesses, GraphNode, Health, NodeType, Ops, Ranges, RunMeta, Trace};
+
+    /// A run with a graph of two layers and no ops.
+    fn document() -> Arc<Document> {
+        let node = |name: &str| GraphNode {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: "ADD".to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer: None,
+            node_type: NodeType::Layer,
+            leaf: false,
+        };
+        let mut graph = Graph { nodes: ["a-0", "a-1"].map(node).to_vec(), edges: Vec::new() };
+        graph.classify();
+        let trace = Trace {
+            meta: RunMeta::default(),
+            tensors: Vec::new(),
+            ops: Ops::default(),
+            ranges: Ranges::default(),
+            accesses: Accesses::default(),
+            passes: Vec::new(),
+            graphs: vec![graph],
+            buffers: Vec::new(),
+            health: Health::default(),
+        };
+        Arc::new(Document::new("a run".into(), Arc::new(trace), true))
+    }
+
+    #[test]
+    fn a_fault_holds_until_another_graph_or_run_is_asked_for() {
+        let gpu = Gpu::headless().unwrap();
+        let (context, mut view, mut state) = (egui::Context::default(), GraphView::default(), AppState::default());
+        let mut prepare = |state: &AppState, fault: Option<&str>| {
+            let document = state.document.clone().unwrap();
+            view.prepare(&context, &gpu, state, &document, &document.trace.graphs[0]);
+            let before = view.fault.clone();
+            view.fault = fault.map(str::to_owned).or(view.fault.take());
+            (before, view.shown_size().0)
+        };
+        // The run before stays in memory, so that the two differ.
+        let before = document();
+        state.set_document(before.clone());
+        assert_eq!(prepare(&state, Some("broken")), (None, 2));
+        assert_eq!(prepare(&state, None), (Some("broken".to_owned()), 2), "nothing else is asked for");
+        state.apply(&Action::SetLayer { layer: Some(1), add: false });
+        assert_eq!(prepare(&state, Some("broken again")), (None, 1));
+        state.apply(&Action::SetLayer { layer: None, add: false });
+        assert_eq!(prepare(&state, Some("and again")), (None, 2));
+        state.set_document(document());
+        assert_eq!(prepare(&state, None), (None, 2));
+    }
 }

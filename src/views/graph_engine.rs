@@ -1,13 +1,12 @@
 //! The engine that lays out the graph of the panel: the kernels, their twin on the CPU, or fdg-sim, behind one face.
 
 use crate::analysis::layout::LayoutCpu;
-use crate::analysis::layout_fdg::LayoutFdg;
+use crate::analysis::layout_fdg::{LayoutFdg, MOST_NODES as FDG_MOST_NODES};
 use crate::gpu::layout::{LayoutGpu, PositionBuffer};
 use crate::gpu::{Gpu, GpuError};
 use crate::kernel_io::layout::{LayoutEngine, LayoutGraph, LayoutProblem};
+use crate::units;
 
-/// fdg-sim has every pair of nodes repel: with more nodes its steps take longer than a frame.
-pub const FDG_MOST_NODES: usize = 2_000;
 /// Nodes times steps that a frame has time for.
 const NODES_TIMES_STEPS: usize = 16_000;
 const MOST_STEPS: usize = 40;
@@ -37,7 +36,7 @@ impl GraphEngine {
         let nodes = start.len();
         let small = nodes <= FDG_MOST_NODES;
         let mut instead = (asked == LayoutEngine::Fdg && !small)
-            .then(|| format!("fdg-sim is for graphs of up to {FDG_MOST_NODES} nodes"));
+            .then(|| format!("fdg-sim is for graphs of up to {} nodes", units::count(FDG_MOST_NODES as u64)));
         let layout = match asked {
             LayoutEngine::Fdg if small => {
                 Layout::Fdg(LayoutFdg::new(graph, start.clone(), None), PositionBuffer::new(gpu, &start)?)

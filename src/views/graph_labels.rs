@@ -18,6 +18,12 @@ const MOST_NAMED: usize = 8;
 pub struct GraphLabels {
     fonts: Fonts,
     layer: TextLayer,
+    names: Names,
+}
+
+/// What is to be written, and where.
+#[derive(Default)]
+struct Names {
     /// Nodes in the order in which they get room for their names.
     order: Vec<u32>,
     texts: Vec<String>,
@@ -79,11 +85,43 @@ impl GraphLabels {
     pub fn new(gpu: &Gpu) -> Self {
         let mut fonts = Fonts::new(gpu);
         let layer = TextLayer::new(gpu, &mut fonts);
-        Self { fonts, layer, order: Vec::new(), texts: Vec::new(), headings: Vec::new(), places: Places::default() }
+        Self { fonts, layer, names: Names::default() }
     }
 
     /// Another graph is shown.
     pub fn set_graph(&mut self, graph: &Graph, display: &DisplayGraph) {
+        self.names.set_graph(graph, display);
+    }
+
+    /// Nodes have moved.
+    pub fn set_places(&mut self, graph: &Graph, display: &DisplayGraph, positions: &[[f32; 2]], headings: bool) {
+        self.names.set_places(graph, display, positions, headings);
+    }
+
+    /// Draws the names over what `target` shows.
+    pub fn draw(
+        &mut self,
+        gpu: &mut FrameGpu<'_>,
+        target: &TextTarget<'_>,
+        camera: &GraphCamera,
+        look: &LabelLook,
+        selected: &[u32],
+        (positions, radii): (&[[f32; 2]], &[f32]),
+    ) {
+        let view = world_view(camera);
+        let labels = self.names.labels(&mut self.fonts, camera, look, selected, (positions, radii));
+        let device = gpu.gpu;
+        self.layer.draw(device, &mut self.fonts, gpu.encoder(), target, &view, &labels);
+    }
+}
+
+fn world_view(camera: &GraphCamera) -> WorldView {
+    let origin = [0, 1].map(|axis| camera.center[axis] - 0.5 * camera.viewport_px[axis] / camera.scale);
+    WorldView { origin: origin.map(f64::from), px_per_unit: [f64::from(camera.scale); 2] }
+}
+
+impl Names {
+    fn set_graph(&mut self, graph: &Graph, display: &DisplayGraph) {
         self.texts = display
             .nodes
             .iter()
@@ -102,8 +140,7 @@ impl GraphLabels {
         });
     }
 
-    /// Nodes have moved.
-    pub fn set_places(&mut self, graph: &Graph, display: &DisplayGraph, positions: &[[f32; 2]], headings: bool) {
+    fn set_places(&mut self, graph: &Graph, display: &DisplayGraph, positions: &[[f32; 2]], headings: bool) {
         self.places = Places::new(positions);
         self.headings.clear();
         let layers = if headings { graph.layers() as usize } else { 0 };
@@ -130,24 +167,22 @@ impl GraphLabels {
         }
     }
 
-    /// Draws the names over what `target` shows.
-    pub fn draw(
-        &mut self,
-        gpu: &mut FrameGpu<'_>,
-        target: &TextTarget<'_>,
+    /// The names to draw, those first that get room before others. What is selected comes first, each node once.
+    fn labels(
+        &self,
+        fonts: &mut Fonts,
         camera: &GraphCamera,
         look: &LabelLook,
         selected: &[u32],
         (positions, radii): (&[[f32; 2]], &[f32]),
-    ) {
+    ) -> Vec<Label<'_>> {
         let per_point = look.pixels_per_point;
         let size = [0, 1].map(|axis| camera.viewport_px[axis] / camera.scale);
         let origin = [0, 1].map(|axis| camera.center[axis] - 0.5 * size[axis]);
-        let view = WorldView { origin: origin.map(f64::from), px_per_unit: [f64::from(camera.scale); 2] };
         let seen = |at: [f32; 2]| (0..2).all(|a| at[a] >= origin[a] && at[a] <= origin[a] + size[a]);
         let node_font = (camera.scale / per_point * 0.8).clamp(9.0, 12.0).round() * per_point;
-        let Self { fonts, layer, texts, order, headings, places, .. } = self;
-        let of_node = |node: u32, above: bool| -> Option<Label<'_>> {
+        let Self { texts, order, headings, places } = self;
+        let of_node = |node: u32, above: bool| {
             let at = *positions.get(node as usize).filter(|at| seen(**at))?;
             let away = radii.get(node as usize)? * camera.scale + per_point;
             Some(Label {
@@ -160,10 +195,8 @@ impl GraphLabels {
                 room: None,
             })
         };
-        let mut labels: Vec<Label<'_>> = Vec::new();
-        if selected.len() <= MOST_NAMED {
-            labels.extend(selected.iter().filter_map(|&node| of_node(node, false)));
-        }
+        let named = if selected.len() <= MOST_NAMED { selected } else { &[] };
+        let mut labels: Vec<Label<'_>> = named.iter().filter_map(|&node| of_node(node, false)).collect();
         for heading in headings.iter().filter(|heading| heading.width * camera.scale > 28.0 * per_point) {
             labels.push(Label {
                 text: &heading.text,
@@ -187,13 +220,57 @@ impl GraphLabels {
             let end = [0, 1].map(|axis| corner[axis] + text[axis] / camera.scale);
             places.none_within(corner, end, node, positions, radii)
         };
-        let tried =
-            order.iter().filter(large).filter(|&&node| positions.get(node as usize).is_some_and(|&at| seen(at)));
+        let tried = order
+            .iter()
+            .filter(large)
+            .filter(|node| !named.contains(node))
+            .filter(|&&node| positions.get(node as usize).is_some_and(|&at| seen(at)));
         for &node in tried.take(MOST_TRIED) {
             let either = [false, true].into_iter().filter_map(|above| of_node(node, above));
             labels.extend(either.into_iter().find(|label| free(label, node)));
         }
-        let device = gpu.gpu;
-        layer.draw(device, fonts, gpu.encoder(), target, &view, &labels);
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::trace::{GraphNode, NodeType};
+
+    #[test]
+    fn a_selected_node_bears_its_name_once() {
+        let node = |name: &str| GraphNode {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: "ADD".to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer: None,
+            node_type: NodeType::Infrastructure,
+            leaf: false,
+        };
+        let graph = Graph { nodes: ["sum", "below"].map(node).to_vec(), edges: Vec::new() };
+        let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
+        // One stands where the other's name is: unselected, that would have it above.
+        let (positions, radii) = ([[0.0, 0.0], [0.0, 2.2]], [1.0, 1.0]);
+        let mut fonts = Fonts::new(&Gpu::headless().unwrap());
+        let mut names = Names::default();
+        names.set_graph(&graph, &display);
+        names.set_places(&graph, &display, &positions, false);
+        let camera = GraphCamera { center: [0.0, 0.0], scale: 20.0, viewport_px: [400.0, 400.0] };
+        let look = LabelLook { ink: [255; 4], faint_ink: [128; 4], pixels_per_point: 1.0 };
+        let mut count = |selected: &[u32]| {
+            let labels = names.labels(&mut fonts, &camera, &look, selected, (&positions, &radii));
+            ["sum", "below"].map(|name| labels.iter().filter(|label| label.text == name).count())
+        };
+        assert_eq!(count(&[]), [1, 1]);
+        assert_eq!(count(&[0]), [1, 1]);
+        assert_eq!(count(&[0, 1]), [1, 1]);
+        let many = [0, 1, 0, 1, 0, 1, 0, 1, 0];
+        assert_eq!(count(&many), [1, 1], "of many that are selected none comes first");
     }
 }

@@ -69,7 +69,7 @@ impl Coloring {
         match color {
             NodeColor::Type => Self::by_type(graph, display, theme),
             NodeColor::Layer => Self::by_layer(graph, display, theme),
-            NodeColor::Op => Self::by_op(graph, display),
+            NodeColor::Op => Self::by_op(graph, display, theme),
             NodeColor::Accesses => Self::by_value(display, values, theme, |v| v.accesses, units::count),
             NodeColor::Bytes => Self::by_value(display, values, theme, |v| v.bytes, units::bytes),
             NodeColor::Time => Self::by_value(display, values, theme, |v| v.time_ns, units::duration),
@@ -111,24 +111,33 @@ impl Coloring {
         }
     }
 
-    fn by_op(graph: &Graph, display: &DisplayGraph) -> Self {
+    fn by_op(graph: &Graph, display: &DisplayGraph, theme: Theme) -> Self {
+        // A folded layer is many ops, whatever its first is.
+        let kind_of = |node: &DisplayNode| match node.folded {
+            Some(_) => None,
+            None => Some(graph.nodes[node.node as usize].operation.as_str()),
+        };
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for node in &display.nodes {
-            *counts.entry(graph.nodes[node.node as usize].operation.as_str()).or_default() += 1;
+        for kind in display.nodes.iter().filter_map(kind_of) {
+            *counts.entry(kind).or_default() += 1;
         }
         let mut kinds: Vec<(&str, usize)> = counts.into_iter().collect();
         kinds.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let shown: HashMap<&str, Color32> =
             kinds.iter().take(OP_COLORS).enumerate().map(|(at, (kind, _))| (*kind, theme::kind(at))).collect();
-        let fill = |node: &DisplayNode| {
-            let kind = graph.nodes[node.node as usize].operation.as_str();
-            shown.get(kind).copied().unwrap_or(theme::kind(usize::MAX))
+        let fill = |node: &DisplayNode| match kind_of(node) {
+            Some(kind) => shown.get(kind).copied().unwrap_or(theme::kind(usize::MAX)),
+            None => theme::faint(theme),
         };
         let mut legend: Vec<(Color32, String)> =
             kinds.iter().take(OP_COLORS).map(|(kind, count)| (shown[kind], format!("{kind} {count}"))).collect();
         let rest: usize = kinds.iter().skip(OP_COLORS).map(|(_, count)| count).sum();
         if rest > 0 {
             legend.push((theme::kind(usize::MAX), format!("others {rest}")));
+        }
+        let folded = display.nodes.iter().filter(|node| node.folded.is_some()).count();
+        if folded > 0 {
+            legend.push((theme::faint(theme), format!("folded layers {folded}")));
         }
         Self { fills: display.nodes.iter().map(fill).collect(), legend, scale: None }
     }
@@ -207,11 +216,14 @@ pub fn styles(
     let selected = shown(&marks.selected);
     let glowing = shown(&marks.glowing);
     let outstanding: HashSet<u32> = marks.outstanding.iter().copied().collect();
+    let shown_outstanding = shown(&marks.outstanding);
     let hovered = marks.hovered.and_then(|n| display.shown_as.get(n as usize).copied().flatten());
     let pinned: HashSet<u32> = marks.pinned.iter().copied().collect();
     let outline = color(theme::canvas(theme));
+    // Of a folded layer any node counts, and of a node in slices each slice, though it is shown as the first.
     let stands_out = |i: u32| {
         outstanding.is_empty()
+            || shown_outstanding.contains(&i)
             || display.nodes.get(i as usize).is_some_and(|node| outstanding.contains(&node.node))
             || selected.contains(&i)
     };
@@ -315,6 +327,63 @@ mod tests {
         assert_eq!(playing.glowing, [0, 3]);
         let glowing = [look::NODE_HOVERED, look::NODE_SELECTED, 0, look::NODE_SQUARE | look::NODE_HOVERED];
         assert_eq!(flags(&graph, &playing), glowing);
+    }
+
+    /// Two layers of an ADD and a MUL each, behind an embedding and before an output.
+    fn layered() -> Graph {
+        let mut graph = sum();
+        let node = |name: &str, operation: &str| GraphNode {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: operation.to_owned(),
+            leaf: false,
+            ..graph.nodes[0].clone()
+        };
+        graph.nodes = [("embd", "ADD"), ("a-0", "ADD"), ("b-0", "MUL"), ("a-1", "ADD"), ("b-1", "MUL"), ("out", "ADD")]
+            .map(|(name, operation)| node(name, operation))
+            .to_vec();
+        graph.edges = (0..5).map(|source| GraphEdge { source, target: source + 1, slot: 0 }).collect();
+        graph.classify();
+        graph
+    }
+
+    /// Which of the shown nodes are dimmed.
+    fn dimmed(graph: &Graph, display: &DisplayGraph, outstanding: &[u32]) -> Vec<bool> {
+        let coloring = Coloring::new(graph, display, None, NodeColor::Type, Theme::Dark);
+        let marks = Marks { outstanding: outstanding.to_vec(), ..Marks::default() };
+        let radii = vec![1.0; display.nodes.len()];
+        let (nodes, _) = styles(graph, display, &radii, &coloring, &marks, Theme::Dark);
+        nodes.iter().map(|node| node.flags & look::NODE_DIMMED != 0).collect()
+    }
+
+    #[test]
+    fn a_folded_layer_stands_out_with_any_of_its_nodes() {
+        let graph = layered();
+        let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::from([0, 1]));
+        assert_eq!(display.nodes.len(), 4);
+        assert_eq!(dimmed(&graph, &display, &[2]), [true, false, true, true], "b-0, which is not the layer's first");
+        assert_eq!(dimmed(&graph, &display, &[1, 4]), [true, false, false, true]);
+    }
+
+    #[test]
+    fn every_slice_of_a_hit_stands_out() {
+        let graph = sum();
+        let whole = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
+        let display = whole.with_slices(&[1, 1, 1, 2]).unwrap();
+        assert_eq!(dimmed(&graph, &display, &[3]), [true, true, true, false, false]);
+    }
+
+    #[test]
+    fn colours_by_op_tell_folded_layers_from_the_op_they_begin_with() {
+        let graph = layered();
+        let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::from([0]));
+        let coloring = Coloring::new(&graph, &display, None, NodeColor::Op, Theme::Dark);
+        let names: Vec<&str> = coloring.legend.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["ADD 3", "MUL 1", "folded layers 1"]);
+        let [add, mul, layer] = [0, 1, 2].map(|at| coloring.legend[at].0);
+        assert_eq!(coloring.fills, [add, layer, add, mul, add]);
+        assert!(layer != add && layer != mul);
     }
 
     #[test]

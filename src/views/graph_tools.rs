@@ -3,7 +3,7 @@
 use egui::Ui;
 
 use super::ViewContext;
-use super::graph_engine::FDG_MOST_NODES;
+use crate::analysis::layout_fdg::MOST_NODES as FDG_MOST_NODES;
 use crate::analysis::layout_graph::slices_per_node;
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
 use crate::state::{Action, NodeColor, NodeSize, Trail};
@@ -112,7 +112,7 @@ fn look_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph) {
             let small = engine != LayoutEngine::Fdg || graph.nodes.len() <= FDG_MOST_NODES;
             let label = format!("Laid out by {}", engine.label());
             let entry = egui::Button::selectable(cx.state.graph.engine == engine, label);
-            let text = format!("for graphs of up to {FDG_MOST_NODES} nodes");
+            let text = format!("for graphs of up to {} nodes", units::count(FDG_MOST_NODES as u64));
             if ui.add_enabled(small, entry).on_disabled_hover_text(text).clicked() {
                 cx.act(Action::SetLayoutEngine { engine });
             }

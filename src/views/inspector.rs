@@ -5,7 +5,7 @@ use egui::{Grid, RichText, Ui};
 use super::region_totals::RegionView;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
-use crate::state::{Action, Document, PinnedNode};
+use crate::state::{Action, Document};
 use crate::trace::{Graph, names};
 use crate::units;
 
@@ -146,9 +146,8 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     if own.layer.is_some() && cx.state.graph.layer != own.layer && ui.button("Show this layer").clicked() {
         cx.act(Action::SetLayer { layer: own.layer, add: false });
     }
-    let pinned = PinnedNode { node, expert: None };
     if graph == cx.state.graph.graph
-        && let Some([x, y]) = cx.state.graph.pinned_at(pinned)
+        && let Some([x, y]) = cx.state.pinned_at(node, None)
     {
         ui.horizontal(|ui| {
             ui.weak(format!("pinned at {x:.1}, {y:.1}"));

@@ -5,6 +5,7 @@ pub mod describe;
 pub mod graph;
 mod graph_engine;
 mod graph_labels;
+mod graph_pins;
 mod graph_style;
 mod graph_tools;
 mod graph_work;

@@ -1,5 +1,7 @@
 //! `layout`: shapes, determinism and unfolding.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::small_run::{EXPERTS, SmallRun};
@@ -84,6 +86,15 @@ fn experts_unfold_into_a_node_a_slice() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), after.len(), "ids are unique");
+}
+
+#[test]
+fn fdg_refuses_graphs_that_it_would_take_minutes_for() {
+    let moe = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moe-128x48.tscope");
+    let line = failure(&moe, &["layout", "--engine", "fdg"]);
+    assert!(line.contains("up to 2,000 nodes") && line.contains("--engine gpu"), "{line}");
+    let unfolded = failure(&moe, &["layout", "--engine", "fdg", "--expand-experts"]);
+    assert_ne!(line, unfolded, "slices that stand apart count");
 }
 
 #[test]
