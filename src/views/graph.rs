@@ -423,8 +423,7 @@ impl GraphView {
         document: &Arc<Document>,
         graph: &Graph,
     ) {
-        let mut subject =
-            Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size };
+        let mut subject = Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size };
         let now = Some((subject.clone(), state.graph.engine));
         if self.asked != now {
             (self.asked, self.fault, self.work.fault) = (now, None, None);
