@@ -252,6 +252,20 @@ fn faults_of_the_gpu_are_told_to_the_scene_and_frames_go_on() {
     assert_eq!(scene.faults.len(), 1);
 }
 
+/// A square texture that a view paints and egui shows.
+fn paintable(gpu: &FrameGpu<'_>, side: u32) -> wgpu::Texture {
+    gpu.gpu.device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d { width: side, height: side, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
+        view_formats: &[],
+    })
+}
+
 /// A view that draws its own texture: cleared to a colour by a pass.
 #[derive(Default)]
 struct Pane {
@@ -265,16 +279,7 @@ struct Pane {
 impl Scene for Pane {
     fn ui(&mut self, ui: &mut egui::Ui, gpu: &mut FrameGpu<'_>) {
         let (_, id) = self.texture.get_or_insert_with(|| {
-            let texture = gpu.gpu.device.create_texture(&wgpu::TextureDescriptor {
-                label: None,
-                size: wgpu::Extent3d { width: 32, height: 32, depth_or_array_layers: 1 },
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
-                view_formats: &[],
-            });
+            let texture = paintable(gpu, 32);
             let look = UserTexture { opaque: true, ..Default::default() };
             let id = gpu.register(&texture.create_view(&Default::default()), look);
             (texture, id)
@@ -446,16 +451,7 @@ impl Scene for Restless {
 
     fn ui(&mut self, ui: &mut egui::Ui, gpu: &mut FrameGpu<'_>) {
         let (_, id) = self.pane.get_or_insert_with(|| {
-            let texture = gpu.gpu.device.create_texture(&wgpu::TextureDescriptor {
-                label: None,
-                size: wgpu::Extent3d { width: 8, height: 8, depth_or_array_layers: 1 },
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
-                view_formats: &[],
-            });
+            let texture = paintable(gpu, 8);
             let id = gpu.register(&texture.create_view(&Default::default()), UserTexture::default());
             (texture, id)
         });

@@ -89,15 +89,9 @@ mod tests {
     /// a -> b -> c -> e, a -> d, and f alone.
     fn graph() -> Graph {
         let node = |name: &str| GraphNode {
-            id: name.to_owned(),
             name: format!("blk.{name}"),
-            label: name.to_owned(),
             operation: "MUL_MAT".to_owned(),
-            shape: Vec::new(),
-            dtype: None,
-            layer: None,
-            node_type: NodeType::Layer,
-            leaf: false,
+            ..GraphNode::add(name, NodeType::Layer)
         };
         Graph {
             nodes: ["a", "b", "c", "d", "e", "f"].map(node).to_vec(),

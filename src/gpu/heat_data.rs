@@ -79,10 +79,9 @@ pub struct Piece<'a> {
 }
 
 /// A run's columns on the GPU, and where its ranges lie on one track in one order.
-#[derive(Clone)]
 pub struct HeatData {
     pub(super) run: Arc<RunColumns>,
-    pub(super) places: Arc<HeatPlaces>,
+    pub(super) places: HeatPlaces,
 }
 
 /// What is the same for every track and order.
@@ -168,7 +167,7 @@ impl HeatData {
             first_access_samples,
         };
         gpu.check()?;
-        Ok(Self { run: Arc::new(run), places: Arc::new(places) })
+        Ok(Self { run: Arc::new(run), places })
     }
 
     /// The same run on another track or in another order: `columns` differ from those uploaded in `tensor_base` only.
@@ -178,7 +177,7 @@ impl HeatData {
         if found != expected {
             return Err(HeatError::Length { column: "range_tensor", found, expected }.into());
         }
-        let places = Arc::new(HeatPlaces::new(gpu, columns)?);
+        let places = HeatPlaces::new(gpu, columns)?;
         gpu.check()?;
         Ok(Self { run: self.run.clone(), places })
     }

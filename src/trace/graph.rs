@@ -34,6 +34,24 @@ pub struct GraphNode {
     pub leaf: bool,
 }
 
+#[cfg(test)]
+impl GraphNode {
+    /// An `ADD` of that name, without a layer: what tests make graphs of.
+    pub(crate) fn add(name: &str, node_type: NodeType) -> Self {
+        Self {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            label: name.to_owned(),
+            operation: "ADD".to_owned(),
+            shape: Vec::new(),
+            dtype: None,
+            layer: None,
+            node_type,
+            leaf: false,
+        }
+    }
+}
+
 /// `source` is an operand of `target`, in `slot`. Indices into the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GraphEdge {

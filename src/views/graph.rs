@@ -823,17 +823,7 @@ mod tests {
 
     /// A run with a graph of two layers and no ops.
     fn document() -> Arc<Document> {
-        let node = |name: &str| GraphNode {
-            id: name.to_owned(),
-            name: name.to_owned(),
-            label: name.to_owned(),
-            operation: "ADD".to_owned(),
-            shape: Vec::new(),
-            dtype: None,
-            layer: None,
-            node_type: NodeType::Layer,
-            leaf: false,
-        };
+        let node = |name: &str| GraphNode::add(name, NodeType::Layer);
         let mut graph = Graph { nodes: ["a-0", "a-1"].map(node).to_vec(), edges: Vec::new() };
         graph.classify();
         let trace = Trace {

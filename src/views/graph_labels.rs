@@ -242,17 +242,7 @@ mod tests {
 
     #[test]
     fn a_selected_node_bears_its_name_once() {
-        let node = |name: &str| GraphNode {
-            id: name.to_owned(),
-            name: name.to_owned(),
-            label: name.to_owned(),
-            operation: "ADD".to_owned(),
-            shape: Vec::new(),
-            dtype: None,
-            layer: None,
-            node_type: NodeType::Infrastructure,
-            leaf: false,
-        };
+        let node = |name: &str| GraphNode::add(name, NodeType::Infrastructure);
         let graph = Graph { nodes: ["sum", "below"].map(node).to_vec(), edges: Vec::new() };
         let display = DisplayGraph::new(&graph, &BTreeSet::new(), &BTreeSet::new());
         // One stands where the other's name is: unselected, that would have it above.
