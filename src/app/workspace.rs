@@ -207,6 +207,11 @@ impl Workspace {
         self.studio.is_recording()
     }
 
+    /// Frames of the film that is being made of this window.
+    pub fn recorded_frames(&self) -> Option<u32> {
+        self.studio.counted().map(|(frames, _)| frames)
+    }
+
     /// The window once more, for pictures of it: all of it or one panel alone, without times, memory and cursor.
     pub(super) fn twin(&self, only: Option<View>) -> Self {
         let options = Options { only, reproducible: true };

@@ -12,6 +12,7 @@ mod doctor;
 mod engine;
 mod heatmap;
 mod info;
+mod interrupt;
 mod layer;
 mod layout;
 mod record;

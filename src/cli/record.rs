@@ -1,13 +1,11 @@
 //! `record RUN -o DIR`: a script of Actions, or the run from start to end, as numbered pictures.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::args::RecordArgs;
 use super::render::panel;
-use super::{CliError, open, print_text};
+use super::{CliError, interrupt, open, print_text};
 use crate::app::Waker;
 use crate::app::film::manifest::{self, FilmedRun, Played, Subject};
 use crate::app::film::{Film, FilmError, Written, frame_step};
@@ -35,6 +33,7 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
         return Err(CliError::Failed(format!("{path}: `record` is for the window, and this is a film; take it out")));
     }
     let trace = open(&args.run)?;
+    interrupt::listen();
     let memory_before = private_memory();
     let gpu = Gpu::headless()?;
     let only = panel(args.view);
@@ -192,7 +191,7 @@ impl Shoot<'_> {
     /// One frame of the film, once there is room for it: time goes on, then stands still until the picture stays as it is.
     fn frame(&mut self, fps: u32, progress: &Progress) -> Result<Option<End>, CliError> {
         let number = self.film.frames();
-        if progress.is_stopped() {
+        if interrupt::is_asked() {
             return Ok(Some(End::Interrupted));
         }
         let started = Instant::now();
@@ -221,11 +220,8 @@ impl Shoot<'_> {
     }
 }
 
-/// How far a film is, on a terminal, and whether Ctrl+C was pressed there.
-struct Progress {
-    bar: indicatif::ProgressBar,
-    stopped: Arc<AtomicBool>,
-}
+/// How far a film is, on a terminal.
+struct Progress(indicatif::ProgressBar);
 
 impl Progress {
     fn new(most: Option<u32>) -> Self {
@@ -235,25 +231,17 @@ impl Progress {
         };
         let style = indicatif::ProgressStyle::with_template(form);
         bar.set_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()));
-        let stopped = Arc::new(AtomicBool::new(false));
-        let flag = stopped.clone();
-        // Without a handler Ctrl+C ends the program, and the frames that are there are whole all the same.
-        let _ = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed));
-        Self { bar, stopped }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
+        Self(bar)
     }
 
     fn frames(&self, count: u32) {
-        self.bar.set_position(count.into());
+        self.0.set_position(count.into());
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.0.finish_and_clear();
     }
 }
 
