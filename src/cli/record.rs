@@ -8,7 +8,7 @@ use super::render::panel;
 use super::{CliError, interrupt, open, print_text};
 use crate::app::Waker;
 use crate::app::film::manifest::{self, FilmedRun, Played, Subject};
-use crate::app::film::{Film, FilmError, Written, frame_step};
+use crate::app::film::{Film, FilmError, Pace, Written, frame_step};
 use crate::app::headless::Headless;
 use crate::app::script::Script;
 use crate::app::workspace::{Options, Workspace, private_memory};
@@ -49,17 +49,16 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), options);
     scene.show(args.run.clone(), trace);
     let target = Headless::new(&gpu, args.size, args.scale)?;
-    let film = Film::create(&gpu, &args.output, args.size)?;
+    let film = Film::create(&gpu, &args.output, args.size, Pace::Alone)?;
     let threads = film.threads();
-    let mut shoot = Shoot { gpu: &gpu, scene, target, film, played: Vec::new(), drawing: Duration::ZERO, memory: None };
-    let started = Instant::now();
+    let mut shoot = Shoot { gpu: &gpu, scene, target, film, played: Vec::new(), began: Instant::now(), drawing: Duration::ZERO, memory: None };
     let end = match script {
         Some(script) => shoot.script(script, args.fps, args.frames),
         None => shoot.whole_run(args.fps, args.frames.unwrap_or(args.fps * DEFAULT_SECONDS)),
     };
-    let Shoot { film, played, drawing, memory, .. } = shoot;
+    let Shoot { film, played, began, drawing, memory, .. } = shoot;
     let Written { folder, hashes, fault, encode_ns } = film.finish();
-    let whole = started.elapsed();
+    let whole = began.elapsed();
     let end = fault.map_or(end, |fault| Ok(End::Fault(fault)));
     let complete = matches!(end, Ok(End::Done));
     let listed = match hashes.is_empty() {
@@ -120,6 +119,8 @@ struct Shoot<'a> {
     target: Headless,
     film: Film,
     played: Vec<Played>,
+    /// When the first frame was.
+    began: Instant,
     /// Time spent on frames, from their input to the GPU having finished them.
     drawing: Duration,
     /// Private memory at most.
@@ -184,7 +185,7 @@ impl Shoot<'_> {
                 return Ok(Some(end));
             }
         }
-        self.drawing = Duration::ZERO;
+        self.began = Instant::now();
         Ok(None)
     }
 
