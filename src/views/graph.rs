@@ -26,6 +26,7 @@ use crate::kernel_io::graph_view as look;
 use crate::kernel_io::layout::{Arrangement, LayoutEngine, LayoutGraph};
 use crate::state::camera::{GraphCamera, Motion};
 use crate::state::{Action, AppState, Document, GraphGoal, NodeColor, NodeSize, PinnedNode, Trail, View};
+use crate::trace::tracks::phase_bits;
 use crate::trace::{Category, Graph};
 use crate::units;
 
@@ -72,6 +73,7 @@ struct Colored {
     subject: Subject,
     color: NodeColor,
     theme: crate::state::Theme,
+    phases: u32,
     has_values: bool,
 }
 
@@ -286,10 +288,11 @@ impl GraphView {
             }
         }
 
-        if cx.state.selection != self.centred {
-            self.centred = cx.state.selection;
-            // What is selected elsewhere comes into view; what is seen already stays where it is.
-            if let Some(center) = shown.out_of_view(&cx.state.links.nodes, cx.state.graph.camera.goal(), rect) {
+        let shows = cx.state.running_op().map(Item::Op).or(cx.state.selection);
+        if shows != self.centred {
+            self.centred = shows;
+            // What is selected elsewhere, or runs, comes into view; what is seen already stays where it is.
+            if let Some(center) = shown.out_of_view(&cx.state.marked_nodes(), cx.state.graph.camera.goal(), rect) {
                 let motion = Motion { duration_ms: 200.0, ..Motion::default() };
                 cx.act(Action::LookAt { center, scale: cx.state.graph.camera.goal().scale, motion });
             }
@@ -407,10 +410,10 @@ impl GraphView {
     }
 
     /// Nodes to mark: what is selected, but not a whole layer that is shown by itself.
-    fn marked(state: &AppState) -> &[u32] {
+    fn marked(state: &AppState) -> Vec<u32> {
         match state.selection {
-            Some(Item::Layer(layer)) if state.graph.layers().contains(&layer) => &[],
-            _ => &state.links.nodes,
+            Some(Item::Layer(layer)) if !state.playback.playing && state.graph.layers().contains(&layer) => Vec::new(),
+            _ => state.marked_nodes(),
         }
     }
 
@@ -423,7 +426,9 @@ impl GraphView {
         document: &Arc<Document>,
         graph: &Graph,
     ) {
-        let mut subject = Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size };
+        let phases = phase_bits(state.phase);
+        let mut subject =
+            Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size, phases };
         let now = Some((subject.clone(), state.graph.engine));
         if self.asked != now {
             (self.asked, self.fault, self.work.fault) = (now, None, None);
@@ -436,9 +441,12 @@ impl GraphView {
         self.fault.clone_from(&self.work.fault);
         let asked = state.graph.size != NodeSize::Plain
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
-        self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
+        self.values = if asked { self.work.values(document, state.graph.graph, phases) } else { None };
         if self.values.is_none() {
             subject.size = NodeSize::Plain;
+        }
+        if subject.size == NodeSize::Plain {
+            subject.phases = phase_bits(None);
         }
         let is_shown = |shown: &Option<Shown>, subject: &Subject| {
             shown.as_ref().is_some_and(|s| s.subject == *subject && s.asked_engine == state.graph.engine)
@@ -470,6 +478,7 @@ impl GraphView {
             subject: shown.subject.clone(),
             color: state.graph.color,
             theme: state.theme,
+            phases,
             has_values: self.values.is_some(),
         };
         if self.coloring.as_ref().is_none_or(|(of, _)| *of != colored) {
@@ -672,16 +681,12 @@ impl GraphView {
             0 => "whole graph".to_owned(),
             _ => format!("layer {}", layers.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ")),
         };
-        let selected: Vec<&str> = state
-            .links
-            .nodes
-            .iter()
-            .take(4)
-            .filter_map(|&n| graph.nodes.get(n as usize))
-            .map(|n| n.label.as_str())
-            .collect();
+        let marked = state.marked_nodes();
+        let selected: Vec<&str> =
+            marked.iter().take(4).filter_map(|&n| graph.nodes.get(n as usize)).map(|n| n.label.as_str()).collect();
         let label = match selected.as_slice() {
             [] => format!("Graph canvas, {shown}"),
+            names if state.playback.playing => format!("Graph canvas, {shown}, running {}", names.join(", ")),
             names => format!("Graph canvas, {shown}, selected {}", names.join(", ")),
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &label));
