@@ -41,7 +41,8 @@ pub struct Lane {
     count: usize,
     classes: usize,
     block: usize,
-    /// Before each block, by class: how long its items take, and how many there are.
+    /// Before each block, by class: how long its items take, as it wraps around, and how many there are. Differences of
+    /// these are exact.
     busy_ns: Vec<u64>,
     items: Vec<u32>,
     /// Of each block: its latest end, and how long its longest item lasts.
@@ -113,7 +114,7 @@ impl Lane {
             for at in first..(first + block).min(count) {
                 let [start, end] = lane.times(trace, at);
                 let class = lane.class(trace, at);
-                busy_ns[class] = busy_ns[class].saturating_add(end - start);
+                busy_ns[class] = busy_ns[class].wrapping_add(end - start);
                 items[class] += 1;
                 latest = latest.max(end);
                 longest = longest.max(end - start);
@@ -138,6 +139,14 @@ impl Lane {
     /// Classes that items are told apart by: phases, layers with one more for what is in none, kinds of op.
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// Classes by how many items they have, the most first.
+    pub fn by_items(&self) -> Vec<usize> {
+        let totals = &self.items[self.items.len() - self.classes..];
+        let mut classes: Vec<usize> = (0..self.classes).collect();
+        classes.sort_by_key(|&class| (std::cmp::Reverse(totals[class]), class));
+        classes
     }
 
     /// What stands at place `at` by time: the number of a pass, or of the first op.
@@ -308,7 +317,8 @@ impl<'a> Walk<'a> {
             self.items(self.at..first * lane.block, to_ns);
             for class in 0..lane.classes {
                 let [from, to] = [first, end].map(|block| block * lane.classes + class);
-                self.held.busy_ns[class] += lane.busy_ns[to].saturating_sub(lane.busy_ns[from]);
+                let busy_ns = lane.busy_ns[to].wrapping_sub(lane.busy_ns[from]);
+                self.held.busy_ns[class] = self.held.busy_ns[class].wrapping_add(busy_ns);
                 self.held.items[class] += u64::from(lane.items[to] - lane.items[from]);
             }
             // Of those that go on beyond the end, only a part lies within.
@@ -317,7 +327,7 @@ impl<'a> Walk<'a> {
                     let until = lane.times(trace, at)[1];
                     if until > to_ns {
                         let class = lane.class(trace, at);
-                        self.held.busy_ns[class] = self.held.busy_ns[class].saturating_sub(until - to_ns);
+                        self.held.busy_ns[class] = self.held.busy_ns[class].wrapping_sub(until - to_ns);
                         self.open.push((class, until));
                     }
                 }
@@ -334,7 +344,7 @@ impl<'a> Walk<'a> {
         for at in places {
             let [start, end] = self.lane.times(self.trace, at);
             let class = self.lane.class(self.trace, at);
-            self.held.busy_ns[class] += end.min(to_ns) - start;
+            self.held.busy_ns[class] = self.held.busy_ns[class].wrapping_add(end.min(to_ns) - start);
             self.held.items[class] += 1;
             if end > to_ns {
                 self.open.push((class, end));

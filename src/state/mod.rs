@@ -7,6 +7,7 @@ pub mod document;
 mod graph_choices;
 pub mod playback;
 pub mod reference;
+mod steps;
 pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};

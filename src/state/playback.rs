@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::action::{ItemRef, Stride};
+use super::action::ItemRef;
 use super::apply::Effect;
 use super::camera::{Moving, Span};
 use super::{AppState, Item};
@@ -323,7 +323,7 @@ impl AppState {
         Played { trace, axis: RowAxis::new(trace, self.playback.clock.rows()), ops, phase: self.phase }
     }
 
-    fn place_head(&mut self, op: u32) {
+    pub(super) fn place_head(&mut self, op: u32) {
         if let Some(document) = self.document.clone() {
             self.playback.at = RowAxis::new(&document.trace, self.playback.clock.rows()).at(f64::from(op));
         }
@@ -344,7 +344,7 @@ impl AppState {
         }
     }
 
-    fn select_op(&mut self, op: u32, remembered: bool) {
+    pub(super) fn select_op(&mut self, op: u32, remembered: bool) {
         let item = Some(Item::Op(op));
         if self.selection != item {
             if remembered {
@@ -356,83 +356,12 @@ impl AppState {
     }
 
     /// Views that showed the playhead turn the page when it leaves them; those that looked elsewhere stay there.
-    fn follow_head(&mut self, before: u32, now: u32) {
+    pub(super) fn follow_head(&mut self, before: u32, now: u32) {
         let Some(document) = self.document.clone() else { return };
         let starts = &document.trace.ops.start_ns;
         let time = |op: u32| starts.get(op as usize).map_or(0.0, |&ns| ns as f64);
         turn_page(&mut self.timeline, [time(before), time(now)], document.trace.duration_ns() as f64);
         turn_page(&mut self.heat.ops, [before, now].map(f64::from), document.trace.op_count() as f64);
-    }
-
-    pub(super) fn step(&mut self, by: Stride, back: bool) -> Result<(), String> {
-        let Some(document) = self.document.clone() else { return Ok(()) };
-        let trace = &document.trace;
-        let moved = |at: Option<u32>, count: usize| -> Option<u32> {
-            let last = u32::try_from(count).ok()?.checked_sub(1)?;
-            Some(match (at, back) {
-                (None, false) => 0,
-                (None, true) => last,
-                (Some(at), false) => (at + 1).min(last),
-                (Some(at), true) => at.saturating_sub(1),
-            })
-        };
-        // Passes of other phases are stepped over.
-        let wanted = |pass: u32| {
-            let phase_of = |pass: u32| trace.passes.get(pass as usize).map(|pass| pass.phase);
-            let fits = |pass: &u32| self.phase.is_none() || phase_of(*pass) == self.phase;
-            match back {
-                false => (pass..trace.passes.len() as u32).find(fits),
-                true => (0..=pass).rev().find(fits),
-            }
-        };
-        let running = self.running_op();
-        let pass_of = |op: u32| trace.ops.pass.get(op as usize).copied();
-        let (pass, layer) = match self.selection {
-            _ if running.is_some() => (running.and_then(pass_of), self.graph.layer),
-            Some(Item::Pass(pass)) => (Some(pass), self.graph.layer),
-            Some(Item::Op(op)) => (pass_of(op), self.graph.layer),
-            Some(Item::Layer(layer)) => (self.pass, Some(layer)),
-            _ => (self.pass, self.graph.layer),
-        };
-        match by {
-            Stride::Op => {
-                let Some(op) = moved(self.current_op(), trace.op_count()) else { return Ok(()) };
-                let Some(pass) = pass_of(op) else { return Ok(()) };
-                let Some(found) = wanted(pass) else { return Ok(()) };
-                let op = match (found == pass, back, trace.passes.get(found as usize)) {
-                    (false, false, Some(pass)) => pass.first_op,
-                    (false, true, Some(pass)) => pass.first_op.saturating_add(pass.ops).saturating_sub(1),
-                    _ => op,
-                };
-                self.take_head_along(op);
-                self.select_op(op, true);
-            }
-            Stride::Layer => {
-                if let Some(layer) = moved(layer, self.shown_layers() as usize) {
-                    let of_pass = trace.passes.get(pass.unwrap_or(0) as usize);
-                    let ops = of_pass.map_or(0..0, |pass| pass.first_op..pass.first_op.saturating_add(pass.ops));
-                    if let Some(op) = ops.into_iter().find(|&op| trace.ops.layer.get(op as usize) == Some(layer)) {
-                        self.take_head_along(op);
-                    }
-                    self.set_layer(Some(layer), false)?;
-                }
-            }
-            Stride::Pass => {
-                if let Some(pass) = moved(pass, trace.passes.len()).and_then(wanted) {
-                    self.take_head_along(trace.passes.get(pass as usize).map_or(0, |pass| pass.first_op));
-                    self.set_pass(pass)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A playhead that is there goes where a person steps to.
-    fn take_head_along(&mut self, op: u32) {
-        if let Some(before) = self.playback.head {
-            self.follow_head(before, op);
-            self.place_head(op);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::graph_engine::GraphEngine;
-use super::graph_labels::{GraphLabels, LabelLook};
+use super::graph_labels::{GraphLabels, LabelLook, Names};
 use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
@@ -37,6 +37,9 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
+/// Graphs that stay ready to be shown again, and how large they may be.
+const MOST_KEPT: usize = 3;
+const MOST_KEPT_NODES: usize = 20_000;
 /// Nodes of at least this radius can be dragged; a drag on smaller ones moves the whole picture.
 const GRAB_RADIUS_POINTS: f32 = 4.0;
 
@@ -50,6 +53,8 @@ pub struct GraphView {
     values: Option<Arc<NodeValues>>,
     coloring: Option<(Colored, Coloring)>,
     shown: Option<Shown>,
+    /// Graphs that were shown before, the last one last: passes of a run take turns with a few.
+    kept: Vec<(Shown, Names)>,
     canvas: Canvas,
     /// Where the canvas is on screen, in points; taken when it is painted.
     rect: Option<Rect>,
@@ -463,12 +468,14 @@ impl GraphView {
         if !is_shown(&self.shown, &subject) {
             self.painted = None;
             self.coloring = None;
-            let prepared =
-                prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
-            if let Err(error) = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine))
-            {
-                // What was shown before may be another run's.
-                (self.shown, self.fault) = (None, Some(error.to_string()));
+            if !self.show_kept(&subject, state.graph.engine) {
+                let prepared =
+                    prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
+                let made = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine));
+                if let Err(error) = made {
+                    // What was shown before may be another run's.
+                    (self.shown, self.fault) = (None, Some(error.to_string()));
+                }
             }
         }
         let Some(shown) = &mut self.shown else { return };
@@ -489,14 +496,40 @@ impl GraphView {
         }
     }
 
+    /// Shows a graph that was shown a short while ago; false where there is none such.
+    fn show_kept(&mut self, subject: &Subject, engine: LayoutEngine) -> bool {
+        let fits = |(kept, _): &(Shown, Names)| kept.subject == *subject && kept.asked_engine == engine;
+        let Some((mut shown, names)) = self.kept.iter().position(fits).map(|at| self.kept.remove(at)) else {
+            return false;
+        };
+        (shown.fitted, shown.fresh) = (self.shown.as_ref().and_then(|before| before.fitted), true);
+        self.keep_shown(names);
+        self.shown = Some(shown);
+        true
+    }
+
+    /// Puts by what is shown; `names` are those of what will be.
+    fn keep_shown(&mut self, names: Names) {
+        (self.dragged, self.menu_on) = (None, None);
+        let before = self.labels.as_mut().map(|labels| labels.exchange(names)).unwrap_or_default();
+        let Some(shown) = self.shown.take() else { return };
+        self.kept.retain(|(kept, _)| kept.subject.document == shown.subject.document);
+        if shown.display.nodes.len() <= MOST_KEPT_NODES {
+            self.kept.push((shown, before));
+            let beyond = self.kept.len().saturating_sub(MOST_KEPT);
+            self.kept.drain(..beyond);
+        }
+    }
+
     fn make(&mut self, gpu: &Gpu, graph: &Graph, prepared: Prepared, engine: LayoutEngine) -> Result<(), GpuError> {
         let painter = match &mut self.painter {
             Some(painter) => painter,
             none => none.insert(GraphDraw::new(gpu)?),
         };
         let mut shown = Shown::new(gpu, painter, prepared, engine)?;
-        shown.fitted = self.shown.take().and_then(|before| before.fitted);
-        (self.dragged, self.menu_on) = (None, None);
+        shown.fitted = self.shown.as_ref().and_then(|before| before.fitted);
+        self.keep_shown(Names::default());
+        self.kept.retain(|(kept, _)| kept.subject.document == shown.subject.document);
         let labels = self.labels.get_or_insert_with(|| GraphLabels::new(gpu));
         labels.set_graph(graph, &shown.display);
         labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings());

@@ -21,7 +21,7 @@ use crate::units;
 const GUTTER_POINTS: f32 = 58.0;
 const GAP: f32 = 2.0;
 /// Heights that a lane has, with little room and with much.
-const LANE_POINTS: [f32; 2] = [14.0, 64.0];
+const LANE_POINTS: [f32; 2] = [14.0, 160.0];
 /// Share of the visible time by which a wheel turn scrolls that would zoom by a factor of e elsewhere.
 const WHEEL_SHARE: f64 = 0.4;
 /// Runs of no more ops are summed up within a frame.

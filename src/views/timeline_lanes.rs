@@ -86,7 +86,13 @@ impl LanesPicture {
         for (k, (lane, look)) in [&lanes.passes, &lanes.layers, &lanes.ops].into_iter().zip(looks).enumerate() {
             let rect = key.rects[k];
             let rows = ((rect.height() * key.per_point).round() as usize).max(1);
-            let painted = Painted { trace, lane, look, theme: key.theme };
+            let mut colors: Vec<Color32> = (0..lane.classes()).map(|class| color(look, class, key.theme)).collect();
+            if matches!(look, Look::Ops) {
+                for (rank, class) in lane.by_items().into_iter().enumerate() {
+                    colors[class] = theme::kind(rank).lerp_to_gamma(theme::canvas(key.theme), 0.15);
+                }
+            }
+            let painted = Painted { trace, lane, look, colors, theme: key.theme };
             let image = painted.density(axis, [columns, rows], &other);
             match &mut self.textures[k] {
                 Some(texture) => texture.set(image, TextureOptions::NEAREST),
@@ -139,15 +145,8 @@ fn color(look: Look, class: usize, theme: Theme) -> Color32 {
             let [r, g, b, _] = Palette::Viridis.sample(0.15 + 0.85 * class as f32 / (last as f32 - 2.0).max(1.0));
             Color32::from_rgb(r, g, b).lerp_to_gamma(theme::canvas(theme), 0.25)
         }
-        Look::Ops => op_color(class as u32),
+        Look::Ops => theme::kind(usize::MAX),
     }
-}
-
-/// A hue for every kind of op, the same in every frame of a run.
-fn op_color(kind: u32) -> Color32 {
-    // Steps by the golden angle keep any few kinds apart.
-    let hue = (kind as f32 * 0.618_034).fract();
-    egui::ecolor::Hsva::new(hue, 0.45, 0.62, 1.0).into()
 }
 
 /// One lane of a run, on its way to the screen.
@@ -155,13 +154,14 @@ struct Painted<'a> {
     trace: &'a Trace,
     lane: &'a Lane,
     look: Look,
+    /// Of its classes.
+    colors: Vec<Color32>,
     theme: Theme,
 }
 
 impl Painted<'_> {
     /// Each column of pixels is filled as far as its time is: classes on top of each other.
     fn density(&self, axis: &TimeAxis, [columns, rows]: [usize; 2], other: &[f32]) -> ColorImage {
-        let colors: Vec<Color32> = (0..self.lane.classes()).map(|class| color(self.look, class, self.theme)).collect();
         let mut pixels = vec![Color32::TRANSPARENT; columns * rows];
         let mut moments = moments(axis, columns);
         let mut from = moments.next().unwrap_or(0);
@@ -177,14 +177,14 @@ impl Painted<'_> {
                 sum += busy;
                 let until = ((sum as f64 / whole * rows as f64).round() as usize).min(rows);
                 for row in filled..until {
-                    pixels[(rows - 1 - row) * columns + column] = dim(colors[class]);
+                    pixels[(rows - 1 - row) * columns + column] = dim(self.colors[class]);
                 }
                 filled = filled.max(until);
             }
             if filled == 0 && items > 0 {
                 // However little it is, it is there.
                 let class = held.ranked().first().copied().unwrap_or(0);
-                pixels[(rows - 1) * columns + column] = dim(colors[class]);
+                pixels[(rows - 1) * columns + column] = dim(self.colors[class]);
             }
             from = to;
         }
@@ -203,7 +203,7 @@ impl Painted<'_> {
                 continue;
             }
             let item = self.lane.item(at);
-            let mut fill = color(self.look, self.lane.class(self.trace, at), self.theme);
+            let mut fill = self.colors[self.lane.class(self.trace, at)];
             if key.phase.is_some_and(|phase| Some(phase) != self.phase(item)) {
                 fill = fill.lerp_to_gamma(theme::canvas(self.theme), OTHER_PHASE);
             }
