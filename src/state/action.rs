@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
+use super::film_choices::Part;
 use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, ShownColumn};
 use crate::analysis::filter::{Filter, Region, TensorRef};
@@ -420,6 +421,35 @@ pub enum Action {
         path: PathBuf,
     },
     CancelLoading,
+    Still {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    Record {
+        /// Begins, or ends; the other of what it does now if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    SetFilm {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
     Quit,
     Wait {
         frames: u32,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Axes, ItemRef, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
+use super::film_choices::FilmOrder;
 use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
 use crate::analysis::filter::{Filter, Region};
@@ -14,10 +15,13 @@ use crate::trace::tracks::phase_bits;
 use crate::trace::{Graph, Track};
 
 /// What an Action asks of whoever owns the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     Open(PathBuf),
     CancelLoading,
+    Still(FilmOrder),
+    /// Begins a film, ends it, or does the other of what is done now.
+    Record(Option<bool>, FilmOrder),
     Quit,
     /// A script's wait, in frames.
     Wait(u32),
@@ -48,7 +52,8 @@ impl AppState {
         if !same_run {
             let (heat, table) = (self.heat.clone(), self.table.clone());
             let playback = self.playback.chosen();
-            *self = Self { theme: self.theme, heat, table, playback, view: self.view, ..Self::default() };
+            let (theme, film, view) = (self.theme, self.film, self.view);
+            *self = Self { theme, film, heat, table, playback, view, ..Self::default() };
         }
         let old_selection = self.selection;
         self.table.suit(&document.trace);
@@ -231,6 +236,19 @@ impl AppState {
             Action::ShowKeys { shown } => self.keys_shown = *shown,
             Action::Open { path } => return Ok(Some(Effect::Open(path.clone()))),
             Action::CancelLoading => return Ok(Some(Effect::CancelLoading)),
+            Action::Still { path, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, None) {
+                    Ok(choices) => Effect::Still(FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::Record { on, path, fps, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, *fps) {
+                    Ok(choices) => Effect::Record(*on, FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::SetFilm { fps, scale, view } => return Ok(self.set_film(*view, *scale, *fps)),
             Action::Quit => return Ok(Some(Effect::Quit)),
             Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
         }

@@ -4,6 +4,7 @@ pub mod action;
 mod apply;
 pub mod camera;
 pub mod document;
+pub mod film_choices;
 mod graph_choices;
 pub mod playback;
 pub mod reference;
@@ -27,6 +28,7 @@ pub use action::{
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
+pub use film_choices::FilmChoices;
 pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
 
@@ -38,6 +40,7 @@ const HISTORY_LENGTH: usize = 200;
 pub const GRAPH_PAN_POINTS: f32 = 800.0;
 
 /// Everything that a frame shows, but for what egui keeps of its widgets.
+#[derive(Clone)]
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
@@ -58,6 +61,8 @@ pub struct AppState {
     pub theme: Theme,
     pub keys_shown: bool,
     pub playback: Playback,
+    /// How stills and films are made.
+    pub film: FilmChoices,
     back: Vec<Look>,
     forward: Vec<Look>,
 }
@@ -208,6 +213,7 @@ impl Default for AppState {
             theme: Theme::default(),
             keys_shown: false,
             playback: Playback::default(),
+            film: FilmChoices::default(),
             back: Vec::new(),
             forward: Vec::new(),
         }

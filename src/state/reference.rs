@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::action::*;
 use super::camera::Motion;
+use super::film_choices::Part;
 use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, TableState};
 use crate::analysis::filter::Filter;
@@ -52,6 +53,7 @@ pub struct Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Menu {
+    File,
     Go,
     View,
     Measure,
@@ -64,7 +66,7 @@ const KEY_MOTION: Motion = Motion { duration_ms: 150.0, easing: super::camera::E
 
 /// Every command, in the order of the menus.
 pub fn commands() -> Vec<Command> {
-    use Menu::{Go, Help, Measure, Play, View as Views};
+    use Menu::{File, Go, Help, Measure, Play, View as Views};
     let command = |label, keys, menu, action| Command { label, keys, menu, action };
     let mut all = vec![
         command("Back", &["Alt+Left"][..], Go, Action::Back),
@@ -144,6 +146,8 @@ pub fn commands() -> Vec<Command> {
         command("Linear scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Linear }),
         command("Logarithmic scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Logarithmic }),
         command("Equalised scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Equalised }),
+        command("Still", &["F10"], File, Action::Still { path: None, scale: None, view: None }),
+        command("Record, or stop", &["F9"], File, record()),
         command("Keys", &["?"], Help, Action::ShowKeys { shown: true }),
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
@@ -160,6 +164,10 @@ pub fn commands() -> Vec<Command> {
         all.push(command(label, keys, Views, Action::SetView { view }));
     }
     all
+}
+
+fn record() -> Action {
+    Action::Record { on: None, path: None, fps: None, scale: None, view: None }
 }
 
 fn slowest_first() -> Action {
@@ -207,6 +215,7 @@ const DURATION: FieldDoc =
     FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
 const EASING: FieldDoc =
     FieldDoc { name: "easing", kind: "linear | ease_in | ease_out | ease_in_out", help: "ease_in_out if left out" };
+const PART_KIND: &str = "all | panel | graph | heatmap | timeline | table | health | inspector";
 const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector";
 
 macro_rules! fields {
@@ -465,6 +474,21 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::ShowKeys { .. } => ("show_keys", "Show or hide the list of keys", fields! { "shown": "bool", "which" }),
         Action::Open { .. } => ("open", "Open another run in this window", fields! { "path": "string", "the run" }),
         Action::CancelLoading => ("cancel_loading", "Stop reading the run that is being opened", &[]),
+        Action::Still { .. } => (
+            "still",
+            "Write a picture of the window, or of one panel of it, as a PNG file",
+            fields! { "path": "string", "the file, which is replaced; a new name in the current folder if left out"; "scale": "number", "pixels of a point, 0.25 to 8; as chosen if left out"; "view": PART_KIND, "what of the window, as chosen if left out; panel is the one in full screen or under the cursor" },
+        ),
+        Action::Record { .. } => (
+            "record",
+            "Begin or end a film of the window: numbered PNG files of every frame, and a manifest",
+            fields! { "on": "bool", "which; if left out the other of what it does now"; "path": "string", "the folder, which must be new or empty; a new name in the current folder if left out"; "fps": "number", "frames a second, 1 to 240; as chosen if left out"; "scale": "number", "as for still"; "view": PART_KIND, "as for still" },
+        ),
+        Action::SetFilm { .. } => (
+            "set_film",
+            "Choose how stills and films are made; what is left out stays",
+            fields! { "fps": "number", "frames a second, 1 to 240"; "scale": "number", "pixels of a point, 0.25 to 8"; "view": PART_KIND, "what of the window" },
+        ),
         Action::Quit => ("quit", "Close the window", &[]),
         Action::Wait { .. } => {
             ("wait", "In scripts: let frames pass before the next action", fields! { "frames": "number", "how many" })
@@ -546,6 +570,9 @@ fn examples() -> Vec<Action> {
         Action::ShowKeys { shown: true },
         Action::Open { path: "other.tscope".into() },
         Action::CancelLoading,
+        Action::Still { path: Some("still.png".into()), scale: Some(2.0), view: Some(Part::View(View::Graph)) },
+        Action::Record { on: Some(true), path: None, fps: Some(60), scale: None, view: Some(Part::All) },
+        Action::SetFilm { fps: Some(24), scale: Some(1.0), view: Some(Part::Panel) },
         Action::Quit,
         Action::Wait { frames: 30 },
     ]
@@ -604,6 +631,7 @@ mod tests {
             "set_speed",
             "find_nodes",
             "cancel_loading",
+            "set_film",
             "pin_node",
             "wait",
         ];

@@ -2,8 +2,8 @@
 
 use egui::Ui;
 
-use super::ViewContext;
 use super::heatmap::choice;
+use super::{ViewContext, film_menu};
 use crate::state::Action;
 use crate::state::reference::{Menu, commands};
 use crate::trace::Phase;
@@ -56,6 +56,9 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
         wishes.open_file = ui.button("Open file\u{2026}").clicked();
         open_by_path(ui, cx);
         ui.separator();
+        entries(ui, cx, Menu::File);
+        film_menu::choices(ui, cx);
+        ui.separator();
         if ui.button("Quit").clicked() {
             cx.act(Action::Quit);
         }
@@ -68,15 +71,17 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
         (Menu::Help, "Help"),
     ];
     for (menu, title) in menus {
-        ui.menu_button(title, |ui| {
-            for command in commands().into_iter().filter(|c| c.menu == menu) {
-                let button = egui::Button::new(command.label).shortcut_text(command.keys.join(" "));
-                if ui.add(button).clicked() {
-                    cx.act(command.action);
-                    ui.close();
-                }
-            }
-        });
+        ui.menu_button(title, |ui| entries(ui, cx, menu));
+    }
+}
+
+fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, menu: Menu) {
+    for command in commands().into_iter().filter(|c| c.menu == menu) {
+        let button = egui::Button::new(command.label).shortcut_text(command.keys.join(" "));
+        if ui.add(button).clicked() {
+            cx.act(command.action);
+            ui.close();
+        }
     }
 }
 

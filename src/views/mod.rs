@@ -2,6 +2,7 @@
 
 pub mod bands;
 pub mod describe;
+mod film_menu;
 pub mod graph;
 mod graph_engine;
 mod graph_labels;

@@ -132,6 +132,13 @@ impl TableView {
         self.rows.at
     }
 
+    /// Shows the rows that `other` shows.
+    pub fn scroll_as(&mut self, other: &Self) {
+        self.document.clone_from(&other.document);
+        (self.rows, self.columns) = (other.rows, other.columns);
+        self.groups.scroll_as(&other.groups);
+    }
+
     /// Why the rows are not those that were asked for.
     pub fn fault(&self) -> Option<&str> {
         self.engine.fault.as_deref()
