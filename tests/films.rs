@@ -87,7 +87,10 @@ fn the_run_from_start_to_end_is_the_same_bytes_every_time() {
     assert!(files(&first) == files(&second), "two runs, the same bytes");
 
     let manifest = manifest(&first);
-    assert_eq!((&manifest["fps"], &manifest["size"], &manifest["view"]), (&12.into(), &serde_json::json!([330, 200]), &"all".into()));
+    assert_eq!(
+        (&manifest["fps"], &manifest["size"], &manifest["view"]),
+        (&12.into(), &serde_json::json!([330, 200]), &"all".into())
+    );
     assert_eq!((&manifest["run"]["name"], &manifest["run"]["ops"]), (&"smollm2-135m.tscope".into(), &23_400.into()));
     assert_eq!((&manifest["complete"], &manifest["hash"]["kind"]), (&true.into(), &"XXH3-128".into()));
     let actions = manifest["actions"].as_array().unwrap();
@@ -127,8 +130,7 @@ fn a_script_waits_in_frames_and_ends_when_nothing_moves() {
 fn a_script_that_fails_says_at_which_frame_and_leaves_those_before() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.jsonl");
-    let lines =
-        [r#"{"action":"wait","frames":3}"#, r#"{"action":"select","item":{"tensor":"blk.500.attn_q.weight"}}"#];
+    let lines = [r#"{"action":"wait","frames":3}"#, r#"{"action":"select","item":{"tensor":"blk.500.attn_q.weight"}}"#];
     fs::write(&script, lines.join("\n")).unwrap();
     let film = folder.path().join("film");
     let script = script.to_str().unwrap();
@@ -251,7 +253,9 @@ fn frames_that_do_not_change_are_one_picture_many_times() {
     }
     let Written { hashes, fault, .. } = film.finish();
     assert!(fault.is_none() && hashes.len() == 300);
-    assert!(hashes[..150].iter().all(|hash| *hash == hashes[0]) && hashes[150..].iter().all(|hash| *hash == hashes[150]));
+    assert!(
+        hashes[..150].iter().all(|hash| *hash == hashes[0]) && hashes[150..].iter().all(|hash| *hash == hashes[150])
+    );
     assert_ne!(hashes[0], hashes[150]);
     let files = files(&path);
     assert!(files.len() == 300 && files[&frame_name(299)] == files[&frame_name(150)]);
@@ -297,7 +301,11 @@ fn a_film_of_the_window_goes_by_its_own_time() {
     let hashes = check(&path, SIZE_PX);
     assert!(hashes.len() >= 6, "{hashes:?}");
     assert!(hashes[1..6].windows(2).all(|pair| pair[0] != pair[1]), "one op a frame: {hashes:?}");
-    assert!(session.scene.notice().is_some_and(|notice| notice.contains("none dropped")), "{:?}", session.scene.notice());
+    assert!(
+        session.scene.notice().is_some_and(|notice| notice.contains("none dropped")),
+        "{:?}",
+        session.scene.notice()
+    );
     assert_eq!(manifest(&path)["actions"], Value::Null);
 }
 

@@ -23,9 +23,11 @@ use crate::trace::Trace;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
 use crate::views::region_totals::RegionView;
+use crate::views::span_totals::SpanView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
-use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
+use crate::views::timeline::TimelineView;
+use crate::views::{ViewContext, health, inspector, keys, menu, status, theme};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
@@ -66,7 +68,9 @@ pub struct Workspace {
     graph: GraphView,
     heatmap: HeatmapView,
     region: RegionView,
+    span: SpanView,
     table: TableView,
+    timeline: TimelineView,
     tree: Tree<View>,
     /// Where panels were in the last frame.
     places: Vec<(View, Rect)>,
@@ -106,7 +110,9 @@ impl Workspace {
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
             region: RegionView::default(),
+            span: SpanView::default(),
             table: TableView::default(),
+            timeline: TimelineView::default(),
             tree: arrangement(),
             places: Vec::new(),
             shown_view: View::Graph,
@@ -449,10 +455,10 @@ impl Workspace {
         match view {
             View::Graph => self.graph.ui(ui, &mut cx, gpu),
             View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
-            View::Timeline => timeline::ui(ui, &mut cx),
+            View::Timeline => self.timeline.ui(ui, &mut cx),
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx, &self.region),
+            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span),
         }
     }
 
@@ -523,6 +529,10 @@ impl Scene for Workspace {
         self.table.prepare(&self.state, move || waker.wake());
         let waker = self.waker.clone();
         self.region.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.span.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.timeline.prepare(&self.state, move || waker.wake());
         self.carry_rows();
         if !self.rows_wanted.is_empty() {
             context.request_repaint();
@@ -614,6 +624,8 @@ impl Scene for Workspace {
             || self.graph.is_working()
             || self.heatmap.is_working_at_once()
             || self.region.is_working()
+            || self.span.is_working()
+            || self.timeline.is_working()
             || self.table.is_working()
             || self.carries_rows()
             || self.studio.is_working()

@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod bench_graph;
 mod bench_heat;
+mod bench_playback;
 mod bench_table;
 mod bench_window;
 mod convert;

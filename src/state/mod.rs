@@ -6,7 +6,9 @@ pub mod camera;
 pub mod document;
 pub mod film_choices;
 mod graph_choices;
+pub mod playback;
 pub mod reference;
+mod steps;
 pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
-use crate::trace::tracks::Order;
+use crate::trace::tracks::{Order, phase_bits};
 use crate::trace::{Phase, Track};
 
 pub use action::{
@@ -27,6 +29,7 @@ pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
 pub use film_choices::FilmChoices;
+pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
 
 /// Places that `back` remembers.
@@ -144,14 +147,6 @@ pub struct HeatState {
     pub bytes: [Moving<Span>; 2],
     /// Ops that both tracks show.
     pub ops: Moving<Span>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Playback {
-    pub playing: bool,
-    pub ops_per_second: f64,
-    /// Ops that are due, in fractions.
-    due: f64,
 }
 
 /// A place in the history.
@@ -286,33 +281,6 @@ impl AppState {
             || self.playback.playing
     }
 
-    fn advance_playback(&mut self, delta_ms: f64) {
-        if !self.playback.playing {
-            return;
-        }
-        self.playback.due += self.playback.ops_per_second * delta_ms / 1000.0;
-        let steps = self.playback.due.floor();
-        self.playback.due -= steps;
-        let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
-        let last = self.op_count().saturating_sub(1) as f64;
-        if steps >= 1.0 {
-            let item = Some(Item::Op(at.min(last) as u32));
-            self.show_graph_of(item);
-            self.set_selection(item);
-        }
-        if at >= last {
-            self.playback.playing = false;
-        }
-    }
-
-    /// The op that stepping and playing start from.
-    pub fn current_op(&self) -> Option<u32> {
-        match self.selection {
-            Some(Item::Op(op)) => Some(op),
-            _ => self.links.first_op,
-        }
-    }
-
     fn look(&self) -> Look {
         Look {
             selection: self.selection,
@@ -366,7 +334,7 @@ impl AppState {
     fn relink(&mut self) {
         self.links = match (self.selection, &self.document) {
             (Some(item), Some(document)) => {
-                Links::of(&document.trace, item, self.graph.graph, document.layouts(self.heat.order))
+                document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase))
             }
             _ => Links::default(),
         };

@@ -2,8 +2,8 @@
 
 use egui::Ui;
 
-use super::{ViewContext, film_menu};
 use super::heatmap::choice;
+use super::{ViewContext, film_menu};
 use crate::state::Action;
 use crate::state::reference::{Menu, commands};
 use crate::trace::Phase;

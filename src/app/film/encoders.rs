@@ -148,8 +148,7 @@ fn work(pace: Pace, waiting: &Mutex<Receiver<Job>>, done: &Sender<Done>) -> Opti
                     Some((hash, png)) => Stage::Encoded(*hash, png.clone()),
                     None => Stage::Failed,
                 };
-                let before =
-                    std::mem::replace(&mut *picture.0.lock().unwrap_or_else(PoisonError::into_inner), stage);
+                let before = std::mem::replace(&mut *picture.0.lock().unwrap_or_else(PoisonError::into_inner), stage);
                 let repeats = if let Stage::Awaited(frames) = before { frames } else { Vec::new() };
                 for (number, path) in std::iter::once((number, path)).chain(repeats) {
                     match &encoded {

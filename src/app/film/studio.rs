@@ -113,7 +113,9 @@ pub enum News {
 impl Studio {
     /// Whether anything is under way that ends by itself.
     pub fn is_working(&self) -> bool {
-        self.still.is_some() || self.written.is_some() || self.recording.as_ref().is_some_and(|r| r.ending || r.stage != Stage::Waiting)
+        self.still.is_some()
+            || self.written.is_some()
+            || self.recording.as_ref().is_some_and(|r| r.ending || r.stage != Stage::Waiting)
     }
 
     /// Whether a film goes on.
@@ -127,7 +129,13 @@ impl Studio {
     }
 
     /// Begins a still of `window`.
-    pub fn begin_still(&mut self, gpu: &Gpu, window: &Workspace, order: &FilmOrder, pose: Pose) -> Result<(), FilmError> {
+    pub fn begin_still(
+        &mut self,
+        gpu: &Gpu,
+        window: &Workspace,
+        order: &FilmOrder,
+        pose: Pose,
+    ) -> Result<(), FilmError> {
         let path = match &order.path {
             Some(path) => path.clone(),
             None => new_name("tensorscope-still-", ".png"),
