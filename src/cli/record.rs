@@ -14,6 +14,7 @@ use crate::app::script::Script;
 use crate::app::workspace::{Options, Workspace, private_memory};
 use crate::gpu::Gpu;
 use crate::state::film_choices::Part;
+use crate::state::playback::Clock;
 use crate::state::{Action, ItemRef};
 use crate::units;
 
@@ -51,7 +52,16 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     let target = Headless::new(&gpu, args.size, args.scale)?;
     let film = Film::create(&gpu, &args.output, args.size, Pace::Alone)?;
     let threads = film.threads();
-    let mut shoot = Shoot { gpu: &gpu, scene, target, film, played: Vec::new(), began: Instant::now(), drawing: Duration::ZERO, memory: None };
+    let mut shoot = Shoot {
+        gpu: &gpu,
+        scene,
+        target,
+        film,
+        played: Vec::new(),
+        began: Instant::now(),
+        drawing: Duration::ZERO,
+        memory: None,
+    };
     let end = match script {
         Some(script) => shoot.script(script, args.fps, args.frames),
         None => shoot.whole_run(args.fps, args.frames.unwrap_or(args.fps * DEFAULT_SECONDS)),
@@ -142,6 +152,11 @@ impl Shoot<'_> {
             if let Some(end) = self.frame(fps, &progress)? {
                 return Ok(end);
             }
+            let playback = &self.scene.state.playback;
+            if most.is_none() && script.is_done() && playback.playing && playback.looped.is_some() {
+                let why = "the script ends while ops are played again and again; pause them, or give --frames";
+                return Ok(End::Refused(why.to_owned()));
+            }
             let rests = script.is_done() && !self.scene.moves() && !crate::app::Scene::busy(&self.scene);
             if rests || most.is_some_and(|most| number + 1 >= most) {
                 return Ok(End::Done);
@@ -162,7 +177,8 @@ impl Shoot<'_> {
         }
         if steps > 0.0 && seconds > 0.0 {
             // A hair more, or sums of fractions would leave the last op out.
-            self.do_action(Action::Play { ops_per_second: steps / seconds * (1.0 + 1e-9) });
+            let ops_per_second = Some(steps / seconds * (1.0 + 1e-9));
+            self.do_action(Action::Play { clock: Some(Clock::Op), speed: None, ops_per_second });
         }
         for _ in 0..frames {
             if let Some(end) = self.frame(fps, &progress)? {

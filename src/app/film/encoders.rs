@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use twox_hash::XxHash3_128;
 
-use super::{Pace, PixelHash};
 use super::read_back::Pixels;
+use super::{Pace, PixelHash};
 use crate::app::png::{PngError, encode_png, write_encoded};
 
 /// A picture, which may be several frames.
