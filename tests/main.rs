@@ -14,6 +14,7 @@ mod cli;
 mod cli_kernels;
 mod documents;
 mod egui_painter;
+mod export;
 mod formats;
 mod frame;
 mod graph_choices;

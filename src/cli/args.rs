@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel_io::layout::Arrangement;
+use crate::trace::Phase;
 
 /// A native, GPU-drawn explorer for what llama.cpp touches in memory.
 #[derive(Parser)]
@@ -28,6 +29,8 @@ pub enum Command {
     Layout(LayoutArgs),
     /// Write a run as a native .tscope folder
     Convert(ConvertArgs),
+    /// Write a run for other tools: CSV, JSON, Parquet or a Perfetto trace
+    Export(ExportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
     /// List every Action that scripts, keys and menus can send
@@ -69,6 +72,27 @@ pub struct ConvertArgs {
     /// Copies of the run behind each other, for trying sizes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    pub run: PathBuf,
+    #[arg(long, value_enum)]
+    pub format: ExportFormatArg,
+    /// File to write, or the folder of Parquet files to add the run to; - is standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// What a row of CSV and JSON is
+    #[arg(long, value_enum, default_value_t = RowsArg::Ops)]
+    pub rows: RowsArg,
+    /// Ops to write, as a filter of `set_filter` [default: all]
+    #[arg(long, value_name = "JSON")]
+    pub filter: Option<String>,
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// What Parquet files and traces call the run [default: the name of its file]
+    #[arg(long)]
+    pub name: Option<String>,
 }
 
 #[derive(Args)]
@@ -211,6 +235,35 @@ pub enum PhaseArg {
     Prompt,
     Generate,
     Warmup,
+}
+
+impl PhaseArg {
+    /// None is all of them.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            Self::All => None,
+            Self::Prompt => Some(Phase::Prompt),
+            Self::Generate => Some(Phase::Generate),
+            Self::Warmup => Some(Phase::Warmup),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormatArg {
+    Csv,
+    Json,
+    /// A folder of tables for DuckDB, Polars and Spark, partitioned by run and pass
+    Parquet,
+    /// A trace for ui.perfetto.dev
+    Perfetto,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowsArg {
+    Ops,
+    /// Ranges of bytes that ops touch
+    Accesses,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -10,8 +10,10 @@ mod bench_window;
 mod convert;
 mod doctor;
 mod engine;
+mod export;
 mod heatmap;
 mod info;
+mod interrupt;
 mod layer;
 mod layout;
 mod render;
@@ -29,6 +31,7 @@ use crate::app::sample;
 use crate::app::script::ScriptError;
 use crate::app::window::{self, WindowError};
 use crate::app::workspace::{Options, Workspace};
+use crate::export::ExportError;
 use crate::formats::{self, Progress, ReadError};
 use crate::gpu::GpuError;
 use crate::gpu::heat::HeatGpuError;
@@ -53,6 +56,8 @@ pub enum CliError {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Png(#[from] PngError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
@@ -89,6 +94,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Heatmap(args)) => heatmap::run(&args),
         Some(Command::Layout(args)) => layout::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Render(args)) => render::run(&args),

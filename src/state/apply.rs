@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::action::{Action, Axes, ItemRef, Stride, View, ZoomTarget};
+use super::action::{Action, Axes, ItemRef, RunFormat, Stride, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
 use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
@@ -23,6 +23,8 @@ pub enum Effect {
     CopyRows(RowFormat),
     ExportRows(PathBuf, RowFormat),
     CancelExport,
+    /// The ops that the filter lets through, as files for other tools.
+    ExportRun(PathBuf, RunFormat),
     /// What an Action named is not in the run.
     NotFound(String),
     /// An Action asked for what cannot be: a sentence that says why and what to do.
@@ -164,6 +166,7 @@ impl AppState {
             Action::CopyRows { format } => return Ok(Some(Effect::CopyRows(*format))),
             Action::ExportRows { path, format } => return Ok(Some(Effect::ExportRows(path.clone(), *format))),
             Action::CancelExport => return Ok(Some(Effect::CancelExport)),
+            Action::ExportRun { path, format } => return Ok(Some(Effect::ExportRun(path.clone(), *format))),
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
                 self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));

@@ -20,7 +20,7 @@ use crate::trace::{Phase, Track};
 
 pub use action::{
     Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, NodeColor, NodeSize, PaletteChoice,
-    ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
+    RunFormat, ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
 };
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
