@@ -27,6 +27,7 @@ mod native;
 mod png_files;
 mod shaders;
 mod sources;
+mod stats;
 mod table;
 mod text;
 mod trace;

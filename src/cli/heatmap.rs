@@ -10,8 +10,8 @@ use crate::analysis::heat;
 use crate::gpu::Gpu;
 use crate::gpu::heat::{HeatData, HeatPipelines};
 use crate::kernel_io::heat::{Aggregate, Direction, HeatColumns, HeatGrid, HeatQuery, Measure};
-use crate::trace::tracks::{HeatTables, Order, TrackLayout, phase_bits};
 use crate::trace::Track;
+use crate::trace::tracks::{HeatTables, Order, TrackLayout, phase_bits};
 
 /// Cells that a terminal shows; larger grids are told in numbers only.
 const SHOWN_COLUMNS: u32 = 200;

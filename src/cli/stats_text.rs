@@ -78,9 +78,16 @@ fn shown(by: ByArg) -> &'static [&'static str] {
             "touched_buffer_bytes",
         ],
         ByArg::Expert => &["layer", "expert", "passes", "ops", "touched_bytes"],
-        ByArg::ExpertLayer => {
-            &["layer", "experts", "used", "never_used", "entropy_bits", "entropy_normalised", "overlap", "overlap_pairs"]
-        }
+        ByArg::ExpertLayer => &[
+            "layer",
+            "experts",
+            "used",
+            "never_used",
+            "entropy_bits",
+            "entropy_normalised",
+            "overlap",
+            "overlap_pairs",
+        ],
         ByArg::LayerPass => &["pass", "layer", "ops", "duration_ns", "accesses", "touched_bytes", "logged_bytes"],
     }
 }
@@ -94,7 +101,9 @@ pub fn rows<R: Row>(by: ByArg, rows: &[R]) -> String {
         let cell = |wanted: &&str| values.iter().find(|(field, _)| field == wanted).map_or_else(String::new, text_of);
         lines.push(shown.iter().map(cell).collect());
     }
-    aligned(&lines, |column| matches!(shown.get(column), Some(&("name" | "op" | "phase" | "text" | "track" | "hottest_tensors"))))
+    aligned(&lines, |column| {
+        matches!(shown.get(column), Some(&("name" | "op" | "phase" | "text" | "track" | "hottest_tensors")))
+    })
 }
 
 /// Fields below each other, the phases in columns of their own.
@@ -121,7 +130,7 @@ pub fn run(run: &RunStats) -> String {
     let most = run.reuse_histogram_reads.iter().copied().max().unwrap_or(0);
     if most > 0 {
         out += "\n";
-        let classes = run.reuse_histogram_bytes.iter().zip(&run.reuse_histogram_reads).skip_while(|(_, reads)| **reads == 0);
+        let classes = run.reuse_histogram_bytes.iter().zip(&run.reuse_histogram_reads).filter(|(_, reads)| **reads > 0);
         let bar = |reads: u64| "#".repeat((reads as f64 / most as f64 * 40.0).ceil() as usize);
         let mut lines = vec![vec!["reuse distance from".to_owned(), "reads".to_owned(), String::new()]];
         lines.extend(classes.map(|(&from, &reads)| vec![units::bytes(from), units::count(reads), bar(reads)]));
@@ -142,7 +151,9 @@ fn text_of((field, value): &(String, Value)) -> String {
         Value::Null => "-".to_owned(),
         Value::Number(number) => number_of(field, number.as_u64(), number.as_f64().unwrap_or(0.0)),
         Value::String(text) => text.escape_debug().to_string(),
-        Value::Array(values) => values.iter().filter_map(Value::as_str).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(" "),
+        Value::Array(values) => {
+            values.iter().filter_map(Value::as_str).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(" ")
+        }
         other => other.to_string(),
     };
     match (field.as_str(), text.char_indices().nth(MOST_OF_NAME)) {
@@ -167,7 +178,8 @@ fn number_of(field: &str, whole: Option<u64>, number: f64) -> String {
 /// Columns beside each other; those of text begin at the left, numbers end at the right.
 fn aligned(lines: &[Vec<String>], left: impl Fn(usize) -> bool) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
-    let length = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
+    let length =
+        |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| length(column).unwrap_or(0)).collect();
     let mut out = String::new();
     for line in lines {

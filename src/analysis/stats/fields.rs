@@ -4,9 +4,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::{
-    ExpertLayerStats, ExpertStats, LayerPassStats, LayerStats, OpKindStats, PassStats, RunStats, TensorStats,
-};
+use super::{ExpertLayerStats, ExpertStats, LayerPassStats, LayerStats, OpKindStats, PassStats, RunStats, TensorStats};
 
 /// The name of a field and what it means, as the guide and tooltips say it.
 pub type Field = (&'static str, &'static str);
@@ -29,7 +27,7 @@ pub fn meaning(table: &str, field: &str) -> Option<&'static str> {
     fields.iter().find(|(name, _)| *name == field).map(|(_, meaning)| *meaning)
 }
 
-/// All tables, as the guide names them.
+/// All tables, by what a row of them stands for.
 pub const TABLES: [(&str, &[Field]); 8] = [
     ("run", RunStats::FIELDS),
     ("pass", PassStats::FIELDS),
@@ -37,7 +35,7 @@ pub const TABLES: [(&str, &[Field]); 8] = [
     ("tensor", TensorStats::FIELDS),
     ("op", OpKindStats::FIELDS),
     ("expert", ExpertStats::FIELDS),
-    ("expert by layer", ExpertLayerStats::FIELDS),
+    ("expert-layer", ExpertLayerStats::FIELDS),
     ("layer-pass", LayerPassStats::FIELDS),
 ];
 

@@ -48,7 +48,11 @@ pub fn layer_passes(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Opti
             }
         }
         let layers = row.iter_mut().zip(&groups.values).filter(|(stats, _)| stats.ops > 0);
-        Some(layers.map(|(stats, layer)| LayerPassStats { pass: number, layer: *layer, ..std::mem::take(stats) }).collect())
+        Some(
+            layers
+                .map(|(stats, layer)| LayerPassStats { pass: number, layer: *layer, ..std::mem::take(stats) })
+                .collect(),
+        )
     };
     let rows: Vec<Vec<LayerPassStats>> = passes
         .into_par_iter()

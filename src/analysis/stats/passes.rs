@@ -51,7 +51,8 @@ pub fn passes(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<Vec
     let walk = walk(trace, scope, &places, cancelled)?;
     let new = walk.new_bytes(&places);
     let mut cumulative = [0_u64; 2];
-    let counted = (0_u32..).zip(&trace.passes).zip(walk.passes.iter().zip(new)).filter(|((_, pass), _)| scope.has(pass));
+    let counted =
+        (0_u32..).zip(&trace.passes).zip(walk.passes.iter().zip(new)).filter(|((_, pass), _)| scope.has(pass));
     Some(
         counted
             .map(|((index, pass), (walked, new))| {

@@ -1,5 +1,6 @@
 //! Where the ranges of a run lie, in the order of their addresses, and how many distinct bytes any of them cover.
 
+use crate::kernel_io::heat::NO_BASE;
 use crate::trace::tracks::{Order, TrackLayout};
 use crate::trace::{Trace, Track};
 
@@ -62,7 +63,9 @@ impl Parts {
     }
 
     pub fn buffer(&self) -> u64 {
-        [Part::BufferWeights, Part::Kv, Part::Compute].iter().fold(0, |sum, &part| sum.saturating_add(self.0[part as usize]))
+        [Part::BufferWeights, Part::Kv, Part::Compute]
+            .iter()
+            .fold(0, |sum, &part| sum.saturating_add(self.0[part as usize]))
     }
 
     pub fn both(&self) -> u64 {
@@ -111,6 +114,8 @@ pub(super) struct Places {
     pub by_rank: Vec<Place>,
     /// By range.
     ranks: Vec<u32>,
+    /// By tensor.
+    located: Vec<bool>,
     /// Bytes of the model files.
     pub model_bytes: u64,
 }
@@ -121,7 +126,9 @@ impl Places {
         let place = |range: usize| {
             let tensor = trace.ranges.tensor[range] as usize;
             let part = Part::of(trace, tensor);
-            let base = part.track().and_then(|track| layouts[track as usize].bases.get(tensor));
+            let base = part.track().and_then(|track| layouts[track as usize].bases.get(tensor).copied());
+            let base = base.filter(|&base| base != NO_BASE);
+            let part = base.map_or(Part::Nowhere, |_| part);
             let offset = trace.ranges.offset.get(range).copied().unwrap_or(0);
             Place {
                 start: base.map_or(0, |base| base.saturating_add(offset)),
@@ -139,11 +146,19 @@ impl Places {
         for (rank, place) in (0..).zip(&by_rank) {
             ranks[place.range as usize] = rank;
         }
-        Self { by_rank, ranks, model_bytes: layouts[Track::Disk as usize].bytes }
+        let located =
+            |tensor: usize| layouts.iter().any(|layout| layout.bases.get(tensor).is_some_and(|&b| b != NO_BASE));
+        let located = (0..trace.tensors.len()).map(located).collect();
+        Self { by_rank, ranks, located, model_bytes: layouts[Track::Disk as usize].bytes }
     }
 
     pub fn rank(&self, range: u32) -> Option<usize> {
         self.ranks.get(range as usize).map(|&rank| rank as usize)
+    }
+
+    /// Whether a tensor has a place on a track.
+    pub fn located(&self, tensor: u32) -> bool {
+        self.located.get(tensor as usize).copied().unwrap_or(false)
     }
 
     pub fn len(&self) -> usize {

@@ -267,7 +267,9 @@ impl Reads<'_> {
         let below = self.starts[word] & ((1 << bit) - 1);
         let word_of = |word: usize, bits: u64| word * 64 + 63 - bits.leading_zeros() as usize;
         let before = match below {
-            0 => (0..word).rev().find(|&word| self.starts[word] != 0).map_or(0, |word| word_of(word, self.starts[word])),
+            0 => {
+                (0..word).rev().find(|&word| self.starts[word] != 0).map_or(0, |word| word_of(word, self.starts[word]))
+            }
             bits => word_of(word, bits),
         };
         let whole = self.runs[before];

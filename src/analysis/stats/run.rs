@@ -126,7 +126,9 @@ pub fn run(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<RunSta
         reuse_p90_bytes: p90_bytes,
         reuse_p99_bytes: p99_bytes,
         reuse_mean_bytes: mean_bytes,
-        reuse_histogram_bytes: (0..histogram.len()).map(|class| if class == 0 { 0 } else { 1 << (class - 1) }).collect(),
+        reuse_histogram_bytes: (0..histogram.len())
+            .map(|class| if class == 0 { 0 } else { 1 << (class - 1) })
+            .collect(),
         reuse_histogram_reads: histogram,
         prompt: phase(Phase::Prompt),
         generate: phase(Phase::Generate),
@@ -250,7 +252,10 @@ impl Row for RunStats {
         ("prompt_sequential_share", "share of sequential reads, by count"),
         ("generate_passes", "passes that generate"),
         ("generate_ops", "ops of these passes"),
-        ("generate_tokens", "tokens that the passes processed, by their positions; where they are not known, one a pass"),
+        (
+            "generate_tokens",
+            "tokens that the passes processed, by their positions; where they are not known, one a pass",
+        ),
         ("generate_duration_ns", "durations of these passes added up"),
         ("generate_tokens_per_second", "tokens over that duration"),
         ("generate_touched_disk_bytes", "touched bytes of the model files"),

@@ -115,7 +115,7 @@ pub fn tensors(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<Ve
         .map(|(index, (tensor, &(passes, _)))| TensorStats {
             tensor: index,
             name: tensor.name.trim().to_owned(),
-            track: tensor.home.map(|_| tensor.track),
+            track: places.located(index).then_some(tensor.track),
             layer: tensor.layer,
             category: tensor.category.clone(),
             bytes: tensor.bytes,

@@ -96,8 +96,7 @@ pub(super) fn walk(trace: &Trace, scope: Scope, places: &Places, cancelled: &Ato
         Some(found)
     };
     let tasks: Vec<Found> = trace.passes.par_chunks(size).enumerate().map(of_task).collect::<Option<_>>()?;
-    let mut walk =
-        Walk { passes: Vec::new(), first_pass: vec![NEVER; places.len()], phases: [Union::default(); 3] };
+    let mut walk = Walk { passes: Vec::new(), first_pass: vec![NEVER; places.len()], phases: [Union::default(); 3] };
     let mut phases: [Ranks; 3] = std::array::from_fn(|_| Ranks::new(places.len()));
     for task in tasks {
         walk.passes.extend(task.passes);
@@ -166,7 +165,8 @@ impl Walk {
     /// By pass and track: bytes that no pass of the scope before it touched.
     pub fn new_bytes(&self, places: &Places) -> Vec<[u64; 2]> {
         let mut covered = [super::reach::Covered::default(), super::reach::Covered::default()];
-        let mut order: Vec<u32> = (0..places.len() as u32).filter(|&rank| self.first_pass[rank as usize] != NEVER).collect();
+        let mut order: Vec<u32> =
+            (0..places.len() as u32).filter(|&rank| self.first_pass[rank as usize] != NEVER).collect();
         order.sort_by_key(|&rank| self.first_pass[rank as usize]);
         let mut new = vec![[0; 2]; self.passes.len()];
         for rank in order {
