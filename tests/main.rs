@@ -10,6 +10,7 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
+mod analytics;
 mod cli;
 mod cli_kernels;
 mod documents;

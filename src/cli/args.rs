@@ -317,6 +317,7 @@ pub enum ViewArg {
     Timeline,
     Inspector,
     Health,
+    Analytics,
     All,
 }
 

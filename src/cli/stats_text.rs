@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::args::ByArg;
 use crate::analysis::stats::RunStats;
-use crate::analysis::stats::fields::Row;
+use crate::analysis::stats::fields::{self, Row, title};
 use crate::trace::Phase;
 use crate::units;
 
@@ -139,39 +139,12 @@ pub fn run(run: &RunStats) -> String {
     out
 }
 
-/// `touched_disk_bytes` -> `touched disk`: units stand behind the numbers.
-fn title(field: &str) -> String {
-    let field = if field == "bytes" { "size" } else { field };
-    let bare = field.strip_suffix("_bytes").or_else(|| field.strip_suffix("_ns")).unwrap_or(field);
-    bare.replace('_', " ")
-}
-
+/// The value with its unit, and names as far as there is room.
 fn text_of((field, value): &(String, Value)) -> String {
-    let text = match value {
-        Value::Null => "-".to_owned(),
-        Value::Number(number) => number_of(field, number.as_u64(), number.as_f64().unwrap_or(0.0)),
-        Value::String(text) => text.escape_debug().to_string(),
-        Value::Array(values) => {
-            values.iter().filter_map(Value::as_str).map(|t| t.escape_debug().to_string()).collect::<Vec<_>>().join(" ")
-        }
-        other => other.to_string(),
-    };
+    let text = fields::text(field, value);
     match (field.as_str(), text.char_indices().nth(MOST_OF_NAME)) {
         ("name" | "text" | "hottest_tensors", Some((end, _))) => format!("{}\u{2026}", &text[..end]),
         _ => text,
-    }
-}
-
-fn number_of(field: &str, whole: Option<u64>, number: f64) -> String {
-    let ends = |suffix: &str| field.ends_with(suffix);
-    if ends("bytes") {
-        units::bytes(whole.unwrap_or(number as u64))
-    } else if ends("_ns") {
-        units::duration(whole.unwrap_or(number as u64))
-    } else if ends("share") || ends("normalised") || field == "overlap" {
-        format!("{:.1} %", number * 100.0)
-    } else {
-        whole.map_or_else(|| format!("{number:.2}"), units::count)
     }
 }
 
