@@ -10,6 +10,7 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
+mod analytics;
 mod cli;
 mod cli_kernels;
 mod documents;
@@ -28,6 +29,7 @@ mod native;
 mod png_files;
 mod shaders;
 mod sources;
+mod stats;
 mod table;
 mod text;
 mod trace;

@@ -20,6 +20,7 @@ pub mod links;
 pub mod probe;
 pub mod row_axis;
 pub mod seeks;
+pub mod stats;
 pub mod table_cells;
 pub mod table_columns;
 pub mod table_groups;

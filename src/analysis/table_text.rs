@@ -1,5 +1,6 @@
 //! Rows of the table as text, as they are shown: for the clipboard and for files.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
@@ -142,12 +143,17 @@ pub(crate) fn line(out: &mut impl Write, format: RowFormat, cells: &[Cell<'_>]) 
     out.write_all(b"\n")
 }
 
+/// Text as a cell of RFC 4180.
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    let plain = !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
+    if plain { Cow::Borrowed(text) } else { Cow::Owned(format!("\"{}\"", text.replace('"', "\"\""))) }
+}
+
 /// Text as a cell: RFC 4180 where commas are between cells; between tabs there are no quotes, so what would end a cell
 /// is written as an escape.
 fn quoted(out: &mut impl Write, format: RowFormat, text: &str) -> io::Result<()> {
     if format == RowFormat::Csv {
-        let plain = !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
-        return if plain { write!(out, "{text}") } else { write!(out, "\"{}\"", text.replace('"', "\"\"")) };
+        return write!(out, "{}", csv_cell(text));
     }
     match text.contains(['\t', '\n', '\r']) {
         true => write!(out, "{}", text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")),

@@ -18,6 +18,7 @@ use crate::gpu::{FrameGpu, GpuError};
 use crate::state::table_choices::RowFormat;
 use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
 use crate::trace::{Trace, Track};
+use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
 use crate::views::region_totals::RegionView;
@@ -59,6 +60,7 @@ pub struct Workspace {
     graph: GraphView,
     heatmap: HeatmapView,
     region: RegionView,
+    analytics: AnalyticsView,
     table: TableView,
     tree: Tree<View>,
     /// Where panels were in the last frame.
@@ -89,6 +91,7 @@ impl Workspace {
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
             region: RegionView::default(),
+            analytics: AnalyticsView::default(),
             table: TableView::default(),
             tree: arrangement(),
             places: Vec::new(),
@@ -392,6 +395,7 @@ impl Workspace {
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
             View::Inspector => inspector::ui(ui, &mut cx, &self.region),
+            View::Analytics => self.analytics.ui(ui, &mut cx),
         }
     }
 
@@ -538,6 +542,7 @@ impl Scene for Workspace {
             || self.graph.is_working()
             || self.heatmap.is_working()
             || self.region.is_working()
+            || self.analytics.is_working()
             || self.table.is_working()
             || self.carries_rows()
             || !self.script.is_done()
@@ -580,7 +585,7 @@ fn arrangement() -> Tree<View> {
     };
     let (graph, heatmap) = (tab(&[View::Graph]), tab(&[View::Heatmap]));
     let middle = tab(&[View::Timeline]);
-    let (table, inspector) = (tab(&[View::Table, View::Health]), tab(&[View::Inspector]));
+    let (table, inspector) = (tab(&[View::Table, View::Analytics, View::Health]), tab(&[View::Inspector]));
     let share = |tiles: &mut Tiles<View>, vertical: bool, parts: &[(TileId, f32)]| {
         let ids: Vec<TileId> = parts.iter().map(|(id, _)| *id).collect();
         let parent = if vertical { tiles.insert_vertical_tile(ids) } else { tiles.insert_horizontal_tile(ids) };

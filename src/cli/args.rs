@@ -25,6 +25,8 @@ pub enum Command {
     Layer(LayerArgs),
     /// Count accesses or bytes per cell of (address, op)
     Heatmap(HeatmapArgs),
+    /// Print numbers of the run, its passes, layers, tensors, kinds of op or experts
+    Stats(StatsArgs),
     /// Lay a graph of the run out, and print where its nodes lie
     Layout(LayoutArgs),
     /// Write a run as a native .tscope folder
@@ -135,6 +137,20 @@ pub struct HeatmapArgs {
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct StatsArgs {
+    pub run: PathBuf,
+    /// What a row stands for
+    #[arg(long, value_enum, default_value_t = ByArg::Run)]
+    pub by: ByArg,
+    /// Passes that count
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// For people, with units, or all fields for other programs
+    #[arg(long, value_enum, default_value_t = StatsFormatArg::Table)]
+    pub format: StatsFormatArg,
 }
 
 #[derive(Args)]
@@ -266,6 +282,28 @@ pub enum RowsArg {
     Accesses,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ByArg {
+    Run,
+    Pass,
+    Layer,
+    Tensor,
+    /// Kind of op
+    Op,
+    Expert,
+    /// What the experts of a layer have in common
+    ExpertLayer,
+    LayerPass,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatsFormatArg {
+    Table,
+    Csv,
+    Json,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AggregateArg {
     Sum,
@@ -320,6 +358,7 @@ pub enum ViewArg {
     Timeline,
     Inspector,
     Health,
+    Analytics,
     All,
 }
 

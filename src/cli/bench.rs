@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::args::BenchArgs;
 use super::bench_graph::{self, GraphFrames};
 use super::bench_heat::{self, Binning, HeatFrames};
+use super::bench_stats::{self, StatsTimes};
 use super::bench_table::{self, TableTimes};
 use super::bench_window::{BenchWindow, Frames, SIZE_PX, milliseconds};
 use super::{CliError, open, print_json, print_text};
@@ -43,6 +44,7 @@ struct Bench {
     layout_step_ms: Option<f64>,
     filter_ms: f64,
     table: TableTimes,
+    stats: StatsTimes,
     binning: Binning,
     graphs: Vec<GraphFrames>,
     frames_at_rest: usize,
@@ -54,6 +56,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let open_ms = milliseconds(started);
     let gpu = Gpu::headless()?;
     let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
+    let stats = bench_stats::measure(&trace);
     let binning = bench_heat::binning(&gpu, &trace)?;
     let graphs = bench_graph::measure(&gpu, &trace, args.frames)?;
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
@@ -95,6 +98,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
         table,
+        stats,
         binning,
         graphs,
         frames_at_rest,
@@ -172,6 +176,7 @@ fn text(bench: &Bench) -> String {
     if let Some(bytes) = table.bytes_per_row {
         line("rows' memory", format!("{bytes:.1} bytes a row at most"));
     }
+    line("stats", bench_stats::text(&bench.stats));
     let Binning { width, height, gpu_ms, cpu_ms } = bench.binning;
     line("binning", format!("{gpu_ms:.1} ms by kernels, {cpu_ms:.1} ms by the CPU twin, {width} x {height} cells"));
     line("frames at rest", bench.frames_at_rest.to_string());

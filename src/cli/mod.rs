@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod bench_graph;
 mod bench_heat;
+mod bench_stats;
 mod bench_table;
 mod bench_window;
 mod convert;
@@ -17,6 +18,8 @@ mod interrupt;
 mod layer;
 mod layout;
 mod render;
+mod stats;
+mod stats_text;
 mod system_library;
 
 use std::io::Write;
@@ -92,6 +95,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Info(args)) => info::run(&args),
         Some(Command::Layer(args)) => layer::run(&args),
         Some(Command::Heatmap(args)) => heatmap::run(&args),
+        Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Layout(args)) => layout::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
         Some(Command::Export(args)) => export::run(&args),

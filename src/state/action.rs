@@ -24,10 +24,12 @@ pub enum View {
     Table,
     Health,
     Inspector,
+    Analytics,
 }
 
 impl View {
-    pub const ALL: [Self; 6] = [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector];
+    pub const ALL: [Self; 7] =
+        [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector, Self::Analytics];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -37,6 +39,7 @@ impl View {
             Self::Table => "Ops",
             Self::Health => "Health",
             Self::Inspector => "Inspector",
+            Self::Analytics => "Analytics",
         }
     }
 }
@@ -282,6 +285,10 @@ pub enum Action {
     },
     SetView {
         view: View,
+    },
+    Compare {
+        /// What the selection stands beside; `null` ends it.
+        with: Option<ItemRef>,
     },
     SetLayer {
         layer: Option<u32>,

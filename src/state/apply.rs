@@ -115,6 +115,9 @@ impl AppState {
                     self.full_screen = Some(*view);
                 }
             }
+            Action::Compare { with } => {
+                self.compared = with.as_ref().map(|item| self.find(item)).transpose()?;
+            }
             Action::SetLayer { layer, add } => self.set_layer(*layer, *add)?,
             Action::SetGraph { graph } => {
                 let count = self.document.as_ref().map_or(0, |d| d.trace.graphs.len());
@@ -449,7 +452,7 @@ impl AppState {
                 let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
                 self.timeline.go(Span::new(0.0, run.max(LEAST_NS)), motion);
             }
-            View::Table | View::Health | View::Inspector => {}
+            View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
 
@@ -481,7 +484,7 @@ impl AppState {
                 self.timeline.go(moved(self.timeline.goal(), dx, run, LEAST_NS), motion);
             }
             View::Table => self.table.pages += dy,
-            View::Health | View::Inspector => {}
+            View::Health | View::Inspector | View::Analytics => {}
         }
     }
 
@@ -514,7 +517,7 @@ impl AppState {
                 let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
                 self.timeline.go(self.timeline.goal().zoomed(factor, at[0]).within(run, LEAST_NS), motion);
             }
-            View::Table | View::Health | View::Inspector => {}
+            View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
 }

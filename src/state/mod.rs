@@ -38,6 +38,8 @@ pub const GRAPH_PAN_POINTS: f32 = 800.0;
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
+    /// What analytics show beside the selection.
+    pub compared: Option<Item>,
     /// What the selection means to each view; kept in step with it.
     pub links: Links,
     /// What the cursor is on in some view.
@@ -171,6 +173,7 @@ impl Default for AppState {
         Self {
             document: None,
             selection: None,
+            compared: None,
             links: Links::default(),
             hover: None,
             phase: None,
