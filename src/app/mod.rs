@@ -11,7 +11,6 @@ pub mod png;
 pub mod sample;
 pub mod script;
 pub mod surface;
-pub mod whole_file;
 pub mod window;
 pub mod workspace;
 
