@@ -30,6 +30,13 @@ pub fn write_png(path: &Path, size_px: [u32; 2], rgba: &[u8]) -> Result<(), PngE
         .map_err(|source| PngError::Write { path: path.to_owned(), source })
 }
 
+/// A picture as the bytes of its file; `None` where they are not pixels of that size.
+pub fn png_bytes(size_px: [u32; 2], rgba: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    encode(&mut bytes, size_px, rgba).ok()?;
+    Some(bytes)
+}
+
 fn encode(writer: &mut impl Write, size_px: [u32; 2], rgba: &[u8]) -> io::Result<()> {
     let mut encoder = png::Encoder::new(writer, size_px[0], size_px[1]);
     encoder.set_depth(png::BitDepth::Eight);

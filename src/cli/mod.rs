@@ -18,6 +18,7 @@ mod interrupt;
 mod layer;
 mod layout;
 mod render;
+mod report;
 mod stats;
 mod stats_text;
 mod system_library;
@@ -101,6 +102,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Render(args)) => render::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         None => window(arguments.run),

@@ -199,7 +199,11 @@ fn what_a_filter_lets_through_is_all_that_is_written() {
     check_ops(&some, folder.path());
     let generated = run.trace.passes.iter().filter(|pass| pass.phase == Phase::Generate).count();
     assert_eq!(names(&folder.path().join("ops/run=some")).len(), generated, "no file without rows");
-    let none = RunExport { name: "none".to_owned(), rows: Arc::new(tensorscope::analysis::table_rows::Rows::List(vec![])), ..run };
+    let none = RunExport {
+        name: "none".to_owned(),
+        rows: Arc::new(tensorscope::analysis::table_rows::Rows::List(vec![])),
+        ..run
+    };
     assert_eq!(none.write_parquet(folder.path(), Watch::nobody()).unwrap(), 0);
 }
 

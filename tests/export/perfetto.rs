@@ -51,7 +51,9 @@ fn check(document: &Value) -> BTreeMap<String, usize> {
         for slice in slices.iter() {
             *counts.entry(slice.category.clone()).or_insert(0) += 1;
             // Of slices without an extent, none is the parent of what follows.
-            while open.last().is_some_and(|last| last.end <= slice.start && (last.start, last.end) != (slice.start, slice.end) || last.category == "op") {
+            while open.last().is_some_and(|last| {
+                last.end <= slice.start && (last.start, last.end) != (slice.start, slice.end) || last.category == "op"
+            }) {
                 let closed = open.pop().unwrap();
                 assert!(closed.end <= slice.start, "{} {} {}", closed.category, closed.end, slice.start);
             }

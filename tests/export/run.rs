@@ -69,10 +69,7 @@ pub fn small() -> Trace {
             slot: vec![0, DESTINATION_SLOT, 0, 1, DESTINATION_SLOT, 0].into(),
             flags: vec![0, flags::WRITE, 0, flags::ESTIMATED, flags::WRITE, 0].into(),
         },
-        passes: vec![
-            pass(Phase::Prompt, 0, 2, 0, 4000, Some("a\n\"")),
-            pass(Phase::Generate, 2, 1, 5000, 250, None),
-        ],
+        passes: vec![pass(Phase::Prompt, 0, 2, 0, 4000, Some("a\n\"")), pass(Phase::Generate, 2, 1, 5000, 250, None)],
         graphs: Vec::new(),
         buffers: vec![Buffer { name: "compute".to_owned(), bytes: 1024, ..Buffer::default() }],
         health: Health::default(),
