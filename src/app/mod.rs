@@ -7,6 +7,7 @@ pub mod frame;
 pub mod headless;
 pub mod input;
 pub mod loader;
+pub mod pictures;
 pub mod png;
 pub mod sample;
 pub mod script;

@@ -7,10 +7,11 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use egui::{CentralPanel, Panel, Rect, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
-use super::exporter::{Exporter, run_name, write_run};
+use super::exporter::{Exporter, Written, run_name, write_run};
 use super::film::manifest::FilmedRun;
 use super::film::studio::{News, Pose, Studio};
 use super::loader::{Loader, Message};
+use super::pictures::write_report;
 use super::script::Script;
 use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
@@ -51,6 +52,7 @@ enum Chosen {
     Run(Option<PathBuf>),
     Rows(Option<PathBuf>, RowFormat),
     Export(Option<PathBuf>, RunFormat),
+    Report(Option<PathBuf>),
 }
 
 enum RowsWanted {
@@ -293,6 +295,7 @@ impl Workspace {
                     Effect::CopyRows(format) => self.rows_wanted.push(RowsWanted::Copy(format)),
                     Effect::ExportRows(path, format) => self.rows_wanted.push(RowsWanted::Export(path, format)),
                     Effect::ExportRun(path, format) => self.export_run(path, format),
+                    Effect::WriteReport(path) => self.write_report(path),
                     Effect::CancelExport => {
                         if let Some(exporter) = &self.exporter {
                             exporter.cancel();
@@ -438,11 +441,7 @@ impl Workspace {
 
     /// Writes the ops that the filter lets through, for other tools.
     fn export_run(&mut self, path: PathBuf, format: RunFormat) {
-        let Some(document) = self.state.document.clone() else { return };
-        if !document.complete {
-            self.status.problem = Some("the run is being read; export it when that is done".to_owned());
-            return;
-        }
+        let Some(document) = self.whole_document() else { return };
         if self.is_writing() {
             return;
         }
@@ -455,6 +454,28 @@ impl Workspace {
             write_run(&run, RowKind::Ops, format, path, watch)
         });
         self.take_exporter(started);
+    }
+
+    /// Writes the run's figures, charts and pictures; these are drawn by a GPU context of their own.
+    fn write_report(&mut self, path: PathBuf) {
+        let Some(document) = self.whole_document() else { return };
+        if self.is_writing() {
+            return;
+        }
+        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
+            write_report(document.trace.clone(), &document.path, path, watch)?;
+            Ok(Written { count: 1, what: "report" })
+        });
+        self.take_exporter(started);
+    }
+
+    /// The run, once all of it was read.
+    fn whole_document(&mut self) -> Option<Arc<Document>> {
+        let document = self.state.document.clone()?;
+        if !document.complete {
+            self.status.problem = Some("the run is being read; export it when that is done".to_owned());
+        }
+        document.complete.then_some(document)
     }
 
     /// Whether a file is being written, which the status line then says.
@@ -555,7 +576,8 @@ impl Scene for Workspace {
                 Chosen::Run(Some(path)) => self.open(path),
                 Chosen::Rows(Some(path), format) => self.act(Action::ExportRows { path, format }),
                 Chosen::Export(Some(path), format) => self.act(Action::ExportRun { path, format }),
-                Chosen::Run(None) | Chosen::Rows(None, _) | Chosen::Export(None, _) => {}
+                Chosen::Report(Some(path)) => self.act(Action::WriteReport { path }),
+                Chosen::Run(None) | Chosen::Rows(None, _) | Chosen::Export(None, _) | Chosen::Report(None) => {}
             }
         }
         let asked = std::mem::take(&mut self.actions);
@@ -626,6 +648,12 @@ impl Scene for Workspace {
             }
             if let Some(format) = wishes.export {
                 self.choose_export(format);
+            }
+            if wishes.report {
+                self.choose(|| {
+                    let dialog = rfd::FileDialog::new().set_title("Report").set_file_name("report.html");
+                    Chosen::Report(dialog.save_file())
+                });
             }
         }
         let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);

@@ -33,6 +33,8 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Write a run for other tools: CSV, JSON, Parquet or a Perfetto trace
     Export(ExportArgs),
+    /// Write the figures, charts and pictures of a run as one HTML file
+    Report(ReportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
     /// Write a film of the window, or of one panel: numbered PNG files of every frame, and a manifest
@@ -97,6 +99,14 @@ pub struct ExportArgs {
     /// What Parquet files and traces call the run [default: the name of its file]
     #[arg(long)]
     pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    pub run: PathBuf,
+    /// HTML file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
 }
 
 #[derive(Args)]

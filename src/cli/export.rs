@@ -66,7 +66,7 @@ fn filter(text: Option<&str>) -> Result<Filter, CliError> {
     Ok(filter)
 }
 
-fn stopped(path: &Path, error: ExportError) -> CliError {
+pub fn stopped(path: &Path, error: ExportError) -> CliError {
     match error {
         ExportError::Cancelled => CliError::Failed(format!("stopped; nothing is left of {}", path.display())),
         error => error.into(),

@@ -20,6 +20,7 @@ mod layer;
 mod layout;
 mod record;
 mod render;
+mod report;
 mod stats;
 mod stats_text;
 mod system_library;
@@ -106,6 +107,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Render(args)) => render::run(&args),
         Some(Command::Record(args)) => record::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

@@ -7,6 +7,10 @@ mod parquet_columns;
 mod parquet_folders;
 mod perfetto;
 mod perfetto_times;
+pub mod report;
+mod report_charts;
+mod report_html;
+mod report_sections;
 pub mod whole_file;
 
 use std::fs::File;

@@ -8,8 +8,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use super::ExportError;
 
@@ -35,7 +36,7 @@ impl ParquetFile {
             columns.iter().map(|(name, nulls, values)| Field::new(*name, values.data_type().clone(), *nulls)).collect();
         let schema = SchemaRef::new(Schema::new(fields));
         let file = BufWriter::new(File::create(&path).map_err(|source| ExportError::io(&path, source))?);
-        let options = ArrowWriterOptions::new().with_properties(properties()).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new().with_properties(properties(&schema)).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, schema.clone(), options)
             .map_err(|source| ExportError::parquet(&path, source))?;
         let mut file = Self { path, schema, writer };
@@ -66,10 +67,17 @@ pub fn write_file(path: &Path, columns: Vec<NamedColumn>) -> Result<(), ExportEr
     ParquetFile::create(path.to_owned(), columns)?.finish()
 }
 
-/// Values repeat, so that dictionaries keep files small; what compression would save on top costs more time than it
-/// is worth.
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
+/// Names repeat, so that dictionaries keep them small. Numbers lie near those before them: as differences they take as
+/// few bytes, and looking each up costs more than all else. What compression would save on top is not worth its time.
+fn properties(schema: &Schema) -> WriterProperties {
+    let numbers = schema.fields().iter().filter(|field| field.data_type().is_integer());
+    let builder = numbers.fold(WriterProperties::builder(), |builder, field| {
+        let column = || ColumnPath::from(field.name().as_str());
+        builder
+            .set_column_dictionary_enabled(column(), false)
+            .set_column_encoding(column(), Encoding::DELTA_BINARY_PACKED)
+    });
+    builder
         .set_created_by(concat!("tensorscope ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::UNCOMPRESSED)
         .set_statistics_enabled(EnabledStatistics::Chunk)

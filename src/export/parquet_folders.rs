@@ -109,7 +109,6 @@ fn fill(run: &RunExport, folder: &Path, partition: &str, watch: Watch<'_>) -> Re
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "export".to_owned()).build();
     let pool = pool.map_err(|error| ExportError::io(folder, io::Error::other(error)))?;
-    let digits = trace.passes.len().saturating_sub(1).to_string().len().max(5);
     let (done, written) = (AtomicUsize::new(0), AtomicU64::new(0));
     let files = file_passes(trace);
     pool.install(|| {
@@ -118,7 +117,8 @@ fn fill(run: &RunExport, folder: &Path, partition: &str, watch: Watch<'_>) -> Re
             if rows.is_empty() {
                 return Ok::<(), ExportError>(());
             }
-            let partition = format!("pass={:0digits$}", passes.start);
+            // Without zeros before it: engines take those for text.
+            let partition = format!("pass={}", passes.start);
             let mut proceed = |ops: usize| {
                 let done = done.fetch_add(ops, Ordering::Relaxed);
                 watch.reach(ALL, done, run.rows.len()).ok_or(ExportError::Cancelled)

@@ -367,6 +367,9 @@ pub enum Action {
         path: PathBuf,
         format: RunFormat,
     },
+    WriteReport {
+        path: PathBuf,
+    },
     Fold {
         layer: Option<u32>,
     },

@@ -31,6 +31,7 @@ pub enum Effect {
     CancelExport,
     /// The ops that the filter lets through, as files for other tools.
     ExportRun(PathBuf, RunFormat),
+    WriteReport(PathBuf),
     /// What an Action named is not in the run.
     NotFound(String),
     /// An Action asked for what cannot be: a sentence that says why and what to do.
@@ -180,6 +181,7 @@ impl AppState {
             Action::CopyRows { format } => return Ok(Some(Effect::CopyRows(*format))),
             Action::ExportRows { path, format } => return Ok(Some(Effect::ExportRows(path.clone(), *format))),
             Action::CancelExport => return Ok(Some(Effect::CancelExport)),
+            Action::WriteReport { path } => return Ok(Some(Effect::WriteReport(path.clone()))),
             Action::ExportRun { path, format } => return Ok(Some(Effect::ExportRun(path.clone(), *format))),
             Action::Fold { layer } => {
                 let layers = self.shown_layers();

@@ -376,6 +376,11 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             fields! { "path": "string", "the file, which is replaced"; "format": "tsv | csv | json", "which" },
         ),
         Action::CancelExport => ("cancel_export", "Stop writing a file; nothing is left of it", &[]),
+        Action::WriteReport { .. } => (
+            "write_report",
+            "Write the run's figures, charts and pictures as one HTML file",
+            fields! { "path": "string", "the file, which is replaced" },
+        ),
         Action::ExportRun { .. } => (
             "export_run",
             "Write the run, or the ops that the filter lets through, for other tools",
@@ -557,6 +562,7 @@ fn examples() -> Vec<Action> {
         Action::ExportRows { path: "rows.csv".into(), format: RowFormat::Csv },
         Action::CancelExport,
         Action::ExportRun { path: "runs".into(), format: RunFormat::Parquet },
+        Action::WriteReport { path: "report.html".into() },
         Action::Fold { layer: None },
         Action::Unfold { layer: Some(5) },
         Action::SetArrangement { arrangement: Arrangement::Distances },
@@ -641,6 +647,7 @@ mod tests {
             "open",
             "export_rows",
             "export_run",
+            "write_report",
             "set_node_color",
             "set_node_size",
             "set_speed",

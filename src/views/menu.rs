@@ -15,6 +15,7 @@ pub struct MenuWishes {
     pub open_folder: bool,
     pub open_file: bool,
     pub export: Option<RunFormat>,
+    pub report: bool,
 }
 
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) -> MenuWishes {
@@ -104,14 +105,22 @@ fn exports(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
             ui.close();
         }
     }
+    let report = ui.add_enabled(cx.document().is_some(), egui::Button::new("Report\u{2026}"));
+    if report.on_hover_text("figures, charts and pictures as one HTML file, to show to others").clicked() {
+        wishes.report = true;
+        ui.close();
+    }
     let id = ui.scope_id().with("path of an export");
     let mut path: String = ui.data_mut(|data| data.get_temp(id).unwrap_or_default());
     let label = ui.label("or type a path, then Enter");
-    let hint = "FILE.csv, .json, .perfetto.json, or a folder";
+    let hint = "x.csv, .json, .perfetto.json, .html, or a folder";
     let edit = ui.add(egui::TextEdit::singleline(&mut path).hint_text(hint).desired_width(260.0)).labelled_by(label.id);
     if edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {
         let path = path.trim();
-        cx.act(Action::ExportRun { path: path.into(), format: format_of(path) });
+        cx.act(match path.to_lowercase().ends_with(".html") {
+            true => Action::WriteReport { path: path.into() },
+            false => Action::ExportRun { path: path.into(), format: format_of(path) },
+        });
         ui.close();
     }
     ui.data_mut(|data| data.insert_temp(id, path));

@@ -4,6 +4,7 @@ mod damage;
 mod duckdb;
 mod parquet;
 mod perfetto;
+mod report;
 mod rows;
 mod run;
 

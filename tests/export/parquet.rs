@@ -34,6 +34,7 @@ fn read(folder: &Path, table: &str, run: &str) -> Vec<(Option<u32>, RecordBatch)
             None => files.push((None, partition.join(&name))),
         }
     }
+    files.sort();
     let mut batches = Vec::new();
     for (pass, file) in files {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).unwrap()).unwrap().build().unwrap();
@@ -165,7 +166,7 @@ fn runs_survive_and_stand_beside_each_other() {
     }
     let first = names(&path.join("accesses/run=smollm2-135m"));
     assert_eq!(first.len(), runs[0].trace.passes.len());
-    assert_eq!(first[1], "pass=00001");
+    assert!(first.contains(&"pass=12".to_owned()), "{first:?}");
 }
 
 #[test]
