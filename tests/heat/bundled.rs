@@ -160,7 +160,10 @@ fn seeks_follow_their_definition() {
                 (end..=end + AHEAD_BYTES).contains(&pair[1][0])
             };
             let sequential: Vec<_> = reads.windows(2).filter(goes_on).collect();
-            assert_eq!((found.sequence.reads, found.sequence.sequential_reads), (reads.len() as u64 - 1, sequential.len() as u64));
+            assert_eq!(
+                (found.sequence.reads, found.sequence.sequential_reads),
+                (reads.len() as u64 - 1, sequential.len() as u64)
+            );
             assert_eq!(found.sequence.bytes, reads[1..].iter().map(|read| read[1]).sum::<u64>());
             assert_eq!(found.sequence.sequential_bytes, sequential.iter().map(|pair| pair[1][1]).sum::<u64>());
             let jumps = found.sequence.reads - found.sequence.sequential_reads;
