@@ -7,14 +7,14 @@ use super::analytics_engine::{AnalyticsEngine, Tables};
 use super::analytics_matrix::MatrixView;
 use super::{ViewContext, heatmap};
 use crate::analysis::stats::fields::{self, Row};
-use crate::state::{Action, Document};
+use crate::state::Action;
 use crate::trace::Phase;
 
 /// A panel that is lower than this has its cards in one row.
 const LOW: f32 = 330.0;
 /// Sizes of a card, in points.
-const LEAST_WIDTH: f32 = 330.0;
-const HEIGHTS: [f32; 2] = [168.0, 260.0];
+const LEAST_WIDTH: f32 = 300.0;
+const HEIGHTS: [f32; 2] = [158.0, 260.0];
 const GAP: f32 = 6.0;
 /// What frame and heading of a card take.
 const CARD_MARGIN: f32 = 5.0;
@@ -65,7 +65,7 @@ impl AnalyticsView {
         } else {
             ScrollArea::vertical().id_salt("analytics").auto_shrink([false, false]).show(ui, |ui| {
                 headlines(ui, &tables);
-                grid(ui, cx, &document, &tables, &mut cards);
+                grid(ui, cx, &tables, &mut cards);
             });
         }
     }
@@ -131,8 +131,7 @@ fn headlines(ui: &mut Ui, tables: &Tables) {
     ui.add_space(2.0);
 }
 
-fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &Tables, cards: &mut Cards<'_>) {
-    debug_assert!(std::ptr::eq(document, cards.document));
+fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
     let shown = Card::of(tables, cx.state.selection);
     let columns = ((ui.available_width() + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0);
     let lines = (shown.len() as f32 / columns).ceil();

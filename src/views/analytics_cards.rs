@@ -209,9 +209,7 @@ impl Cards<'_> {
             shape: Shape::Bars,
             series,
             name: &|item| layers.get(item).map_or_else(String::new, |row| layer_name(row.layer)),
-            tick: &|item| {
-                layers.get(item).and_then(|row| row.layer).map_or_else(|| "none".to_owned(), |l| l.to_string())
-            },
+            tick: &|item| layers.get(item).and_then(|row| row.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             selected: at(Marked::of(self.document, cx.state.selection).layer),
             compared: at(Marked::of(self.document, cx.state.compared).layer),
             theme: cx.state.theme,
@@ -293,13 +291,14 @@ impl Cards<'_> {
             columns: passes.len(),
             value: &|row, column| cell(row, column).map_or(0, value),
             told: &told,
-            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "none".to_owned(), |l| l.to_string()),
+            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             column_name: &|column| passes.get(column).map_or_else(String::new, |p| p.pass.to_string()),
             selected_row: marked.layer.and_then(|layer| layers.iter().position(|row| row.layer == Some(layer))),
             selected_column: marked.pass.and_then(|pass| passes.iter().position(|row| row.pass == pass)),
             selected_cell: None,
             colors: Colors {
                 palette: cx.state.heat.palette,
+                scale: cx.state.heat.scale,
                 theme: cx.state.theme,
                 values: (self.document.number * 4 + phase) * 4 + measure as u64,
             },
@@ -424,9 +423,7 @@ impl Cards<'_> {
             shape: Shape::Bars,
             series: vec![Series { name: "", color: theme::EXPERTS, values }],
             name: &|item| layers.get(item).map_or_else(String::new, |row| layer_name(row.layer)),
-            tick: &|item| {
-                layers.get(item).and_then(|row| row.layer).map_or_else(|| "none".to_owned(), |l| l.to_string())
-            },
+            tick: &|item| layers.get(item).and_then(|row| row.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             selected: at(Marked::of(self.document, cx.state.selection).layer),
             compared: at(Marked::of(self.document, cx.state.compared).layer),
             theme: cx.state.theme,
@@ -469,13 +466,14 @@ impl Cards<'_> {
             columns: layers.iter().map(|layer| layer.experts as usize).max().unwrap_or(0),
             value: &|row, column| of(row, column).map_or(0, |uses| uses.ops),
             told: &told,
-            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "none".to_owned(), |l| l.to_string()),
+            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             column_name: &|column| column.to_string(),
             selected_row: row.filter(|_| marked.expert.is_none()),
             selected_column: None,
             selected_cell: row.zip(marked.expert.map(|expert| expert as usize)),
             colors: Colors {
                 palette: cx.state.heat.palette,
+                scale: cx.state.heat.scale,
                 theme: cx.state.theme,
                 values: self.document.number * 4 + phase,
             },

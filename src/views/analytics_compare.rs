@@ -98,6 +98,8 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &T
             }
         }
     });
+    // Rows hold nothing to press, so they need no room for a finger.
+    ui.spacing_mut().interact_size.y = 0.0;
     ScrollArea::vertical().id_salt("compare").auto_shrink([false, false]).show(ui, |ui| {
         Grid::new("compared").num_columns(4).spacing([10.0, 1.0]).striped(true).show(ui, |ui| {
             ui.label("");
