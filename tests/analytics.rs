@@ -98,7 +98,7 @@ fn a_mixture_of_experts_has_charts_of_its_own() {
     session.canvas("Chart: overlap from token to token, 48 bars, highest layer ");
     // The first expert of the first layer.
     let cells = session.canvas("Chart: uses by layer and expert, 48 by 128 cells");
-    session.click_at(cells.left_top() + egui::vec2(31.0, 1.0));
+    session.click_at(cells.left_top() + egui::vec2(31.0, 6.0));
     let Some(Item::Expert { tensor, expert: 0 }) = session.scene.state.selection else {
         panic!("{:?}", session.scene.state.selection);
     };

@@ -132,14 +132,14 @@ fn headlines(ui: &mut Ui, tables: &Tables) {
 }
 
 fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
-    let shown = Card::of(tables, cx.state.selection);
+    let shown = Card::of(tables);
     let columns = ((ui.available_width() + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0);
     let lines = (shown.len() as f32 / columns).ceil();
     let width = ((ui.available_width() - GAP * (columns - 1.0)) / columns).floor();
     let height = ((ui.available_height() - GAP * (lines - 1.0)) / lines).clamp(HEIGHTS[0], HEIGHTS[1]).floor();
     ui.spacing_mut().item_spacing = Vec2::splat(GAP);
     for line in shown.chunks(columns as usize) {
-        ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
             for &card in line {
                 draw(ui, cx, cards, card, Vec2::new(width, height));
             }
@@ -149,7 +149,7 @@ fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Card
 
 fn one_row(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
     let height = ui.available_height();
-    ui.horizontal(|ui| {
+    ui.horizontal_top(|ui| {
         ui.allocate_ui(Vec2::new(COLUMN, height), |ui| {
             ScrollArea::vertical().id_salt("numbers of the run").auto_shrink([false, false]).show(ui, |ui| {
                 egui::Grid::new("numbers of the run").num_columns(2).spacing([8.0, 1.0]).show(ui, |ui| {
@@ -165,9 +165,9 @@ fn one_row(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut C
         ui.style_mut().always_scroll_the_only_direction = true;
         ScrollArea::horizontal().id_salt("charts").auto_shrink([false, false]).show(ui, |ui| {
             let height = ui.available_height();
-            ui.horizontal(|ui| {
+            ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = GAP;
-                for card in Card::of(tables, cx.state.selection) {
+                for card in Card::of(tables) {
                     draw(ui, cx, cards, card, Vec2::new(LEAST_WIDTH, height));
                 }
             });

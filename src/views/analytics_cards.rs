@@ -37,12 +37,9 @@ pub enum Card {
 
 impl Card {
     /// Those that there is something to show in.
-    pub fn of(tables: &Tables, selection: Option<Item>) -> Vec<Self> {
-        let mut cards = Vec::new();
-        if analytics_compare::has_rows(tables, selection) {
-            cards.push(Self::Selected);
-        }
-        cards.extend([
+    pub fn of(tables: &Tables) -> Vec<Self> {
+        let mut cards = vec![
+            Self::Selected,
             Self::Layers,
             Self::LayerTime,
             Self::LayerPasses,
@@ -53,7 +50,7 @@ impl Card {
             Self::Shares,
             Self::Reuse,
             Self::Memory,
-        ]);
+        ];
         if !tables.experts.layers.is_empty() {
             cards.extend([Self::ExpertUses, Self::Entropy, Self::Overlap, Self::NeverUsed]);
         }

@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{Color32, Response, Sense, Stroke, Ui, Vec2};
-use egui_plot::{Bar, BarChart, GridInput, GridMark, Line, Plot, PlotPoint, PlotPoints, Span, VLine};
+use egui::{Color32, Rangef, Response, Sense, Stroke, Ui, Vec2};
+use egui_plot::{AxisHints, Bar, BarChart, GridInput, GridMark, Line, Plot, PlotPoint, PlotPoints, Span, VLine};
 
 use super::theme;
 use crate::state::Theme;
@@ -165,6 +165,12 @@ impl Chart<'_> {
             let whole = mark.value >= 0.0 && mark.value.fract() == 0.0;
             first_of.get(mark.value as usize).filter(|_| whole).map_or_else(String::new, |&item| tick(item))
         };
+        // As wide as names at the end are, which are the widest of numbers.
+        let tick_points = 14.0 + 7.0 * (self.tick)(items.saturating_sub(1)).chars().count().max(2) as f32;
+        let x_step =
+            Unit::Count.step(f64::from(tick_points) * places as f64 / f64::from((size.x - NUMBERS.x).max(1.0)));
+        let spacing = Rangef::new(tick_points * 0.5, tick_points * 0.9);
+        let x_axis = AxisHints::new_x().formatter(x_text).label_spacing(spacing).min_thickness(NUMBERS.y);
         let plot = Plot::new(("chart", self.title))
             .width(size.x)
             .height(size.y)
@@ -185,7 +191,8 @@ impl Chart<'_> {
             .y_axis_min_width(NUMBERS.x)
             .y_axis_formatter(move |mark, _| unit.tick(mark.value))
             .y_grid_spacer(move |input| grid(input, step))
-            .x_axis_formatter(x_text)
+            .custom_x_axes(vec![x_axis])
+            .x_grid_spacer(move |input| grid(input, x_step))
             .set_margin_fraction(Vec2::ZERO);
         let shown_ref = &shown;
         let marks = [(self.compared, theme::hovered(self.theme)), (self.selected, theme::SELECTED)];

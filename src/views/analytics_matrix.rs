@@ -12,6 +12,8 @@ const MOST_CELLS: usize = 512;
 const NUMBERS: f32 = 30.0;
 /// And of columns.
 const FOOT: f32 = 15.0;
+/// For the upper half of the first row's number.
+const HEAD: f32 = 5.0;
 
 /// Values that differ by less than this look alike: small differences are not blown up.
 const LEAST_RANGE: f32 = 16.0;
@@ -65,7 +67,7 @@ impl Matrix<'_> {
     pub fn ui(self, ui: &mut Ui, view: &mut MatrixView, size: Vec2) -> Option<(usize, usize)> {
         let (whole, response) = ui.allocate_exact_size(size, Sense::click());
         let area = Rect::from_min_max(
-            egui::pos2(whole.left() + NUMBERS, whole.top()),
+            egui::pos2(whole.left() + NUMBERS, whole.top() + HEAD),
             egui::pos2(whole.right() - 4.0, whole.bottom() - FOOT),
         );
         let shown = [self.columns.min(MOST_CELLS), self.rows.min(MOST_CELLS)];
