@@ -16,6 +16,9 @@ const GRID_POINTS: f64 = 30.0;
 /// Items that are drawn apart; of more, neighbours stand together.
 const MOST_ITEMS: usize = 400;
 
+/// Bars that are thinner have no gaps between them, in points.
+const THIN_POINTS: f64 = 5.0;
+
 /// What numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -171,6 +174,11 @@ impl Chart<'_> {
             Unit::Count.step(f64::from(tick_points) * places as f64 / f64::from((size.x - NUMBERS.x).max(1.0)));
         let spacing = Rangef::new(tick_points * 0.5, tick_points * 0.9);
         let x_axis = AxisHints::new_x().formatter(x_text).label_spacing(spacing).min_thickness(NUMBERS.y);
+        // A wide name of the first item takes the corner where 0 would stand.
+        let wide = items > 0 && (self.tick)(0).chars().count() > 3;
+        // Where bars are thin, gaps between them would come and go with the pixels.
+        let thin = f64::from(size.x - NUMBERS.x) < THIN_POINTS * places as f64;
+        let bar_width = if thin { 1.0 } else { 0.78 };
         let plot = Plot::new(("chart", self.title))
             .width(size.x)
             .height(size.y)
@@ -189,7 +197,9 @@ impl Chart<'_> {
             .sense(Sense::click())
             .show_grid([false, true])
             .y_axis_min_width(NUMBERS.x)
-            .y_axis_formatter(move |mark, _| unit.tick(mark.value))
+            .y_axis_formatter(
+                move |mark, _| if wide && mark.value == 0.0 { String::new() } else { unit.tick(mark.value) },
+            )
             .y_grid_spacer(move |input| grid(input, step))
             .custom_x_axes(vec![x_axis])
             .x_grid_spacer(move |input| grid(input, x_step))
@@ -223,7 +233,7 @@ impl Chart<'_> {
                             let stroke = marked.map_or(Stroke::NONE, |(_, color)| Stroke::new(1.0, color));
                             Bar::new(place as f64, value)
                                 .base_offset(base)
-                                .width(0.78)
+                                .width(bar_width)
                                 .fill(series.color)
                                 .stroke(stroke)
                         });
