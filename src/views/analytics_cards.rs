@@ -154,7 +154,7 @@ impl Marked {
                 let node = trace.graphs.get(graph as usize).and_then(|g| g.nodes.get(node as usize));
                 (node.and_then(|node| node.layer), None, None)
             }
-            Some(Item::Region(_)) | None => (None, None, None),
+            _ => (None, None, None),
         };
         Self { layer, pass, expert }
     }
