@@ -23,6 +23,7 @@ pub mod probe;
 pub mod row_axis;
 pub mod seeks;
 pub mod span_totals;
+pub mod stats;
 pub mod table_cells;
 pub mod table_columns;
 pub mod table_groups;

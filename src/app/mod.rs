@@ -7,11 +7,11 @@ pub mod frame;
 pub mod headless;
 pub mod input;
 pub mod loader;
+pub mod pictures;
 pub mod png;
 pub mod sample;
 pub mod script;
 pub mod surface;
-pub mod whole_file;
 pub mod window;
 pub mod workspace;
 
