@@ -1,5 +1,6 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod access_list;
 pub mod background;
 pub mod filter;
 pub mod filter_match;
@@ -19,6 +20,7 @@ pub mod layout_start;
 pub mod links;
 pub mod probe;
 pub mod row_axis;
+pub mod search;
 pub mod seeks;
 pub mod table_cells;
 pub mod table_columns;

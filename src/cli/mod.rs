@@ -27,6 +27,7 @@ use serde::Serialize;
 use crate::app::png::PngError;
 use crate::app::sample;
 use crate::app::script::ScriptError;
+use crate::app::settings;
 use crate::app::window::{self, WindowError};
 use crate::app::workspace::{Options, Workspace};
 use crate::formats::{self, Progress, ReadError};
@@ -110,6 +111,9 @@ fn window(run: Option<PathBuf>) -> Result<(), CliError> {
     std::fs::metadata(&run).map_err(|error| ReadError::io(&run, error))?;
     Ok(window::run("tensorscope", move |gpu, waker| {
         let mut workspace = Workspace::new(gpu.adapter_name(), waker, Options::default());
+        if let Some(path) = settings::path() {
+            workspace.use_settings(path);
+        }
         workspace.open(run);
         Box::new(workspace)
     })?)

@@ -59,6 +59,22 @@ pub enum Menu {
     Help,
 }
 
+impl Menu {
+    /// As they stand in the bar.
+    pub const ALL: [Self; 6] = [Self::Edit, Self::Go, Self::View, Self::Measure, Self::Play, Self::Help];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Edit => "Edit",
+            Self::Go => "Go",
+            Self::View => "View",
+            Self::Measure => "Measure",
+            Self::Play => "Play",
+            Self::Help => "Help",
+        }
+    }
+}
+
 /// Movement that a key starts takes this long.
 const KEY_MOTION: Motion = Motion { duration_ms: 150.0, easing: super::camera::Easing::EaseOut };
 

@@ -12,7 +12,7 @@ use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, graph_tools, theme};
+use super::{ViewContext, describe, graph_tools, item_menu, theme};
 use crate::analysis::graph_display::{DisplayGraph, DisplayNode};
 use crate::analysis::graph_values::NodeValues;
 use crate::analysis::links::Item;
@@ -339,7 +339,7 @@ impl GraphView {
         let menu_on = self.menu_on.filter(|_| shown.subject.graph == cx.state.graph.subject());
         if let Some((at, node)) = menu_on.and_then(|at| Some((at, shown.display.nodes.get(at as usize)?))) {
             let here = shown.positions[at as usize];
-            response.context_menu(|ui| node_menu(ui, cx, graph, node, here));
+            response.context_menu(|ui| node_menu(ui, cx, (document, graph), node, here));
         }
         let (mouse, drawn) = gesture(ui, response);
         draw_box(ui, drawn);
@@ -748,9 +748,13 @@ fn unpin_action(graph: &Graph, node: &DisplayNode) -> Action {
 }
 
 /// What can be done with one node, under the right button.
-fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &DisplayNode, here: [f32; 2]) {
-    let own = &graph.nodes[node.node as usize];
-    ui.weak(node.folded.map_or_else(|| own.label.trim().to_owned(), |layer| format!("layer {layer}")));
+fn node_menu(
+    ui: &mut Ui,
+    cx: &mut ViewContext<'_>,
+    (document, graph): (&Document, &Graph),
+    node: &DisplayNode,
+    here: [f32; 2],
+) {
     let pinned = cx.state.pinned_at(node.node, node.expert).is_some();
     if pinned && ui.button("Unpin  P").clicked() {
         cx.act(unpin_action(graph, node));
@@ -760,16 +764,8 @@ fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &Displa
         cx.act(pin_action(graph, node, here));
         ui.close();
     }
-    if let Some(layer) = own.layer.filter(|layer| !cx.state.graph.layers().contains(layer)) {
-        if ui.button(format!("Show layer {layer}")).clicked() {
-            cx.act(Action::SetLayer { layer: Some(layer), add: false });
-            ui.close();
-        }
-        if cx.state.graph.layer.is_some() && ui.button(format!("Show layer {layer} beside")).clicked() {
-            cx.act(Action::SetLayer { layer: Some(layer), add: true });
-            ui.close();
-        }
-    }
+    let whole = node.folded.map_or(Item::Node { graph: cx.state.graph.graph, node: node.node }, Item::Layer);
+    item_menu::entries(ui, cx, slice_item(document, graph, node).unwrap_or(whole));
 }
 
 /// The expert of a model tensor that a node shows.

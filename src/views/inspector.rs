@@ -2,7 +2,9 @@
 
 use egui::{Grid, RichText, Ui};
 
+use super::access_list::AccessView;
 use super::region_totals::RegionView;
+use super::table_conditions::shorten;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::{Action, Document};
@@ -10,10 +12,16 @@ use crate::trace::{Graph, names};
 use crate::units;
 
 const MOST_LINES: usize = 60;
+/// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
+const FACTS_SHARE: f32 = 0.55;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView) {
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, accesses: &mut AccessView) {
     let Some(document) = cx.document() else { return };
-    egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
+    let listed = AccessView::has_list(cx.state);
+    let all = ui.available_height();
+    let height = if listed { (all * FACTS_SHARE).max(all - 600.0) } else { all };
+    let area = egui::ScrollArea::vertical().id_salt("facts").max_height(height).auto_shrink([false, listed]);
+    area.show(ui, |ui| match cx.state.selection {
         None => run(ui, &document),
         Some(item) => {
             ui.label(
@@ -29,12 +37,16 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView) {
                 }
                 Item::Op(op) => op_lines(ui, cx, &document, op),
                 Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
-                Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
-                Item::Pass(pass) => pass_lines(ui, &document, pass),
+                Item::Layer(layer) => layer_lines(ui, cx, &document, layer, accesses),
+                Item::Pass(pass) => pass_lines(ui, cx, &document, pass),
                 Item::Region(_) => region.ui(ui, cx, &document),
             }
         }
     });
+    if listed {
+        ui.separator();
+        accesses.ui(ui, cx, &document);
+    }
 }
 
 pub(super) fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
@@ -86,17 +98,28 @@ fn run(ui: &mut Ui, document: &Document) {
 
 fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
     facts(ui, "tensor", describe::tensor_facts(document, tensor));
-    let trace = &document.trace;
-    ui.separator();
-    ui.weak(format!("{} accesses", units::count(cx.state.links.touching)));
-    let ops = cx.state.links.touching_ops.clone();
-    let listed = ops.len() as u64;
-    for op in ops {
-        let pass = trace.ops.pass.get(op as usize).map_or_else(String::new, |pass| format!("pass {pass}"));
-        link(ui, cx, document, Item::Op(op), &pass);
+    let graph = cx.state.graph.graph;
+    let Some(g) = document.trace.graphs.get(graph as usize) else { return };
+    let nodes = cx.state.links.nodes.clone();
+    for &node in nodes.iter().take(3) {
+        link(ui, cx, document, Item::Node { graph, node }, "node");
     }
-    if cx.state.links.touching > listed {
-        ui.weak("the table lists them all: + only this tensor");
+    let consumers = g.edges.iter().filter(|e| nodes.contains(&e.source)).map(|e| e.target).collect();
+    node_list(ui, cx, document, graph, "consumers:", consumers);
+}
+
+/// Nodes with what they do, and in how many layers they are.
+fn node_list(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph: u32, title: &str, nodes: Vec<u32>) {
+    let Some(g) = document.trace.graphs.get(graph as usize) else { return };
+    let layers: std::collections::BTreeSet<u32> = nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
+    ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
+    let more = nodes.len().saturating_sub(MOST_LINES);
+    for node in nodes.into_iter().take(MOST_LINES) {
+        let operation = g.nodes[node as usize].operation.clone();
+        link(ui, cx, document, Item::Node { graph, node }, &operation);
+    }
+    if more > 0 {
+        ui.weak(format!("and {more} more"));
     }
 }
 
@@ -111,9 +134,18 @@ fn op_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, op: u32)
             ("start", units::duration(trace.ops.start_ns[index])),
             ("duration", trace.ops.duration_ns.get(index).map_or_else(unknown, units::duration)),
             ("layer", trace.ops.layer.get(index).map_or_else(|| "none".to_owned(), |l| l.to_string())),
+            ("row", units::count(u64::from(op) + 1)),
         ],
     );
-    link(ui, cx, document, Item::Pass(trace.ops.pass[index]), "in");
+    let pass = trace.ops.pass[index];
+    link(ui, cx, document, Item::Pass(pass), "in");
+    if let Some(text) = trace.passes.get(pass as usize).and_then(|p| p.text.as_ref()) {
+        let text = shorten(&text.escape_debug().to_string(), 80);
+        ui.weak(format!("of \u{201c}{text}\u{201d}"));
+    }
+    if let Some(layer) = trace.ops.layer.get(index).filter(|&layer| layer < cx.state.shown_layers()) {
+        link(ui, cx, document, Item::Layer(layer), "of");
+    }
     if let (Some(node), Some(graph)) = (trace.ops.node.get(index), trace.pass_of(index).and_then(|p| p.graph))
         && graph == cx.state.graph.graph
     {
@@ -162,20 +194,15 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     for &tensor in cx.state.links.tensors.clone().iter().take(3) {
         link(ui, cx, document, Item::Tensor(tensor), "memory");
     }
-    let mut list = |title: &str, nodes: Vec<u32>| {
-        let layers: std::collections::BTreeSet<u32> = nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
-        ui.separator();
-        ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
-        for node in nodes.into_iter().take(MOST_LINES) {
-            let operation = g.nodes[node as usize].operation.clone();
-            link(ui, cx, document, Item::Node { graph, node }, &operation);
-        }
-    };
-    list("operands:", g.edges.iter().filter(|e| e.target == node).map(|e| e.source).collect());
-    list("consumers:", g.edges.iter().filter(|e| e.source == node).map(|e| e.target).collect());
+    ui.separator();
+    let operands = g.edges.iter().filter(|e| e.target == node).map(|e| e.source).collect();
+    node_list(ui, cx, document, graph, "operands:", operands);
+    ui.separator();
+    let consumers = g.edges.iter().filter(|e| e.source == node).map(|e| e.target).collect();
+    node_list(ui, cx, document, graph, "consumers:", consumers);
 }
 
-fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32) {
+fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32, accesses: &AccessView) {
     let trace = &document.trace;
     let weights: Vec<u32> = (0_u32..)
         .zip(&trace.tensors)
@@ -183,13 +210,13 @@ fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer
         .map(|(i, _)| i)
         .collect();
     let bytes: u64 = weights.iter().map(|&t| trace.tensors[t as usize].bytes).fold(0, u64::saturating_add);
-    let ops = (0..trace.op_count()).filter(|&op| trace.ops.layer.get(op) == Some(layer)).count();
+    let ops = accesses.ops_of_layer(layer).map_or_else(|| "counting\u{2026}".to_owned(), units::count);
     facts(
         ui,
         "layer",
         vec![
             ("weights", format!("{} in {} tensors", units::bytes(bytes), weights.len())),
-            ("ops", units::count(ops as u64)),
+            ("ops", ops),
             ("nodes", cx.state.links.nodes.len().to_string()),
         ],
     );
@@ -199,7 +226,7 @@ fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer
     }
 }
 
-fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
+fn pass_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, pass: u32) {
     let Some(p) = document.trace.passes.get(pass as usize) else { return };
     let mut lines: describe::Facts = vec![
         ("phase", p.phase.label().to_owned()),
@@ -210,7 +237,24 @@ fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
         ("graph", p.graph.map_or_else(|| "none".to_owned(), |g| g.to_string())),
     ];
     if let Some(text) = &p.text {
-        lines.push(("text", text.clone()));
+        lines.push(("text", shorten(&text.escape_debug().to_string(), 400)));
     }
     facts(ui, "pass", lines);
+    if p.ops > 0 {
+        link(ui, cx, document, Item::Op(p.first_op), "first");
+        link(ui, cx, document, Item::Op(p.first_op.saturating_add(p.ops - 1)), "last");
+    }
+    let tokens = p.positions.len().max(p.token_ids.len());
+    if tokens > 0 {
+        ui.separator();
+        ui.weak(format!("{tokens} tokens"));
+    }
+    for at in 0..tokens.min(MOST_LINES) {
+        let position = p.positions.get(at).map_or_else(String::new, |position| format!("position {position}"));
+        let id = p.token_ids.get(at).map_or_else(String::new, |id| format!("token {id}"));
+        ui.label(format!("{position}  {id}"));
+    }
+    if tokens > MOST_LINES {
+        ui.weak(format!("and {} more", tokens - MOST_LINES));
+    }
 }

@@ -1,5 +1,6 @@
 //! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
 
+pub mod access_list;
 pub mod bands;
 pub mod describe;
 pub mod graph;
@@ -14,11 +15,16 @@ pub mod heat_cells;
 pub mod heat_engine;
 pub mod heat_margins;
 pub mod heatmap;
+pub mod hint;
 pub mod inspector;
+mod item_menu;
+pub mod key_sheet;
 pub mod keys;
 pub mod menu;
+pub mod palette;
 pub mod pointer;
 pub mod region_totals;
+pub mod search;
 pub mod status;
 pub mod table;
 mod table_bar;

@@ -80,6 +80,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
         };
         response.clone().on_hover_text_at_pointer(format!("{}{time}", describe::title(&document, item).trim()));
     }
+    super::item_menu::on(&response, cx, found);
     let quick = Motion { duration_ms: 150.0, ..Motion::default() };
     match mouse {
         Some(Gesture::Click(_)) => match found {

@@ -1,0 +1,47 @@
+//! A small card that says what to try first, until somebody has seen it.
+
+use egui::{Align2, Id, Order, Ui, Vec2};
+
+use super::{ViewContext, theme};
+use crate::state::Action;
+
+/// What to press or do, and what comes of it.
+const TO_TRY: [(&str, &str); 6] = [
+    ("Click", "a node, a cell of the heatmap or a row: every view shows it"),
+    ("/", "find a tensor, an op, a node, a layer or a pass"),
+    ("Ctrl+K", "every command, by a few letters of its name"),
+    ("Wheel, drag", "zoom at the cursor, move; F gives a panel the whole window"),
+    ("Space", "play the run, op by op; Alt+Left goes back, Ctrl+Z undoes"),
+    ("?", "all keys"),
+];
+
+pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
+    if !cx.state.interface.hint_shown {
+        return;
+    }
+    let ink = theme::selected_text(cx.state.theme);
+    egui::Area::new(Id::unique("hint"))
+        .order(Order::Middle)
+        .anchor(Align2::RIGHT_BOTTOM, Vec2::new(-10.0, -34.0))
+        .show(ui.ctx(), |ui| {
+            egui::Frame::popup(ui.style()).inner_margin(10.0).show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    ui.strong("What to try first");
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        let close = ui.button("Got it").on_hover_text("Help, What to try first shows this again");
+                        if close.clicked() {
+                            cx.act(Action::ShowHint { shown: false });
+                        }
+                    });
+                });
+                ui.add_space(2.0);
+                egui::Grid::new("what to try").num_columns(2).spacing([12.0, 3.0]).show(ui, |ui| {
+                    for (key, what) in TO_TRY {
+                        ui.colored_label(ink, key);
+                        ui.label(what);
+                        ui.end_row();
+                    }
+                });
+            });
+        });
+}
