@@ -31,6 +31,7 @@ mod table;
 mod text;
 mod trace;
 mod wgsl;
+mod whole;
 mod window;
 mod window_harness;
 mod workspace;

@@ -1,5 +1,6 @@
 //! The frame without a window: the same function on a texture, with time and input supplied by the caller.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use egui::{Event, Rect, Vec2, ViewportId};
@@ -23,6 +24,8 @@ pub struct Headless {
     dropped: Vec<egui::DroppedFileHandle>,
     /// The accessibility nodes of the last frame: name and place in points.
     named: Vec<(String, Rect)>,
+    /// Controls of the last frame that have no name.
+    unnamed: Vec<String>,
     frame_ms: f32,
 }
 
@@ -56,6 +59,7 @@ impl Headless {
             focused: true,
             dropped: Vec::new(),
             named: Vec::new(),
+            unnamed: Vec::new(),
             frame_ms: 0.0,
         })
     }
@@ -110,6 +114,13 @@ impl Headless {
         gpu.wait()?;
         if let Some(update) = &report.platform_output.accesskit_update {
             self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
+            let by_id: HashMap<_, _> = update.nodes.iter().map(|(id, node)| (*id, node)).collect();
+            let label_of = |node: &egui::accesskit::Node| {
+                node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| named(label).is_some()))
+            };
+            let without = update.nodes.iter().filter(|(_, node)| is_control(node.role()));
+            let without = without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
+            self.unnamed = without.map(|(_, node)| format!("{:?} at {:?}", node.role(), node.bounds())).collect();
         }
         self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;
         Ok(report)
@@ -130,6 +141,11 @@ impl Headless {
     pub fn find_by(&self, fits: impl Fn(&str) -> bool) -> Option<Rect> {
         let places = self.named.iter().filter(|(known, _)| fits(known)).map(|(_, place)| *place);
         places.min_by(|a, b| a.min.y.total_cmp(&b.min.y).then(a.min.x.total_cmp(&b.min.x)))
+    }
+
+    /// Controls of the last frame that screen readers have no name for; with [`Self::name_widgets`] only.
+    pub fn unnamed_controls(&self) -> &[String] {
+        &self.unnamed
     }
 
     /// Steps until nothing changes any more and the scene is not busy, `max_frames` times at most. Gives the number of
@@ -197,6 +213,24 @@ impl Headless {
         let used_bytes = texture.width() as usize * 4;
         Ok(padded.chunks_exact(*row_bytes as usize).flat_map(|row| &row[..used_bytes]).copied().collect())
     }
+}
+
+/// What a person can do something with.
+fn is_control(role: egui::accesskit::Role) -> bool {
+    use egui::accesskit::Role;
+    matches!(
+        role,
+        Role::Button
+            | Role::CheckBox
+            | Role::ComboBox
+            | Role::Link
+            | Role::RadioButton
+            | Role::Slider
+            | Role::SpinButton
+            | Role::TextInput
+            | Role::MultilineTextInput
+            | Role::ScrollBar
+    )
 }
 
 /// Labels carry their text as value, everything else as label.

@@ -246,7 +246,8 @@ impl Workspace {
     }
 
     fn do_actions(&mut self, actions: Vec<Action>) {
-        if !actions.is_empty() {
+        // Cameras move by themselves after much that has something to say.
+        if actions.iter().any(|action| !action.is_camera()) {
             self.status.notice = None;
         }
         for action in actions {
@@ -399,6 +400,12 @@ impl Workspace {
         self.status.graph = self.graph.status(&self.state);
         self.status.rows = Some(self.table.row_count());
         self.status.table = self.table.stage();
+        let working = [
+            (self.search.is_working(), "searching"),
+            (self.accesses.is_working(), "looking accesses up"),
+            (self.region.is_working(), "adding the region up"),
+        ];
+        self.status.working = working.into_iter().find(|(works, _)| *works).map(|(_, what)| what);
         self.status.export = self.exporter.as_ref().map(|exporter| {
             let (done, total) = exporter.rows();
             let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());

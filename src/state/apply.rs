@@ -569,7 +569,7 @@ impl AppState {
 }
 
 fn nothing_selected() -> Effect {
-    Effect::Refused("nothing is selected; click a node, a cell of the heatmap or a row first".to_owned())
+    Effect::Said("nothing is selected; click a node, a cell of the heatmap or a row first".to_owned())
 }
 
 fn with_margin(start: f64, end: f64) -> Span {

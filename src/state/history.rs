@@ -133,20 +133,22 @@ fn goes(action: &Action) -> bool {
             | Action::Forward
             | Action::Undo
             | Action::Redo
-    ) || is_camera(action)
+    ) || action.is_camera()
 }
 
-/// Whether `action` only moves a camera, as every frame of a drag does.
-fn is_camera(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::Pan { .. }
-            | Action::Zoom { .. }
-            | Action::ShowSpan { .. }
-            | Action::LookAt { .. }
-            | Action::Fit { .. }
-            | Action::Wait { .. }
-    )
+impl Action {
+    /// Whether it only moves a camera, as every frame of a drag does.
+    pub fn is_camera(&self) -> bool {
+        matches!(
+            self,
+            Self::Pan { .. }
+                | Self::Zoom { .. }
+                | Self::ShowSpan { .. }
+                | Self::LookAt { .. }
+                | Self::Fit { .. }
+                | Self::Wait { .. }
+        )
+    }
 }
 
 /// The text that is all in which two filters differ.
@@ -278,7 +280,7 @@ impl AppState {
     pub(super) fn noting_choices<R>(&mut self, action: &Action, act: impl FnOnce(&mut Self) -> R) -> R {
         if goes(action) {
             // What is typed or dragged after this is another step.
-            if !is_camera(action) {
+            if !action.is_camera() {
                 self.end_run();
             }
             return act(self);

@@ -73,7 +73,14 @@ impl AccessView {
                 Answer::Layers(layers) => self.layers = Some(layers),
             }
         }
-        let accesses = wanted(state).filter(|wanted| self.asked.as_ref() != Some(wanted) && self.list(wanted).is_none());
+        let now = wanted(state);
+        if let Some(worker) = self.worker.as_ref().filter(|_| self.asked.is_some() && self.asked != now) {
+            // Nobody waits for what was asked.
+            worker.cancel();
+            self.asked = None;
+            self.layers_asked = self.layers.is_some();
+        }
+        let accesses = now.filter(|wanted| self.asked.as_ref() != Some(wanted) && self.list(wanted).is_none());
         let layers = matches!(state.selection, Some(Item::Layer(_))) && !self.layers_asked;
         if accesses.is_none() && !layers {
             return;
@@ -154,6 +161,7 @@ impl AccessView {
             let scroll = ui.input_mut(|i| std::mem::take(&mut i.smooth_scroll_delta));
             self.scroll.at -= f64::from(scroll.y / ROW_POINTS);
         }
+        super::pointer::keep_arrows(ui, &response);
         if response.has_focus() {
             let page = (seen - 1.0).max(1.0).floor();
             let times = |key: Key| ui.input(|i| i.num_presses(key)) as f64;

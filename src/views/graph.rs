@@ -36,6 +36,8 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
+/// Nodes that screen readers are told of, one by one.
+const MOST_NAMED_NODES: usize = 200;
 /// Nodes of at least this radius can be dragged; a drag on smaller ones moves the whole picture.
 const GRAB_RADIUS_POINTS: f32 = 4.0;
 
@@ -685,6 +687,30 @@ impl GraphView {
             names => format!("Graph canvas, {shown}, selected {}", names.join(", ")),
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &label));
+        // Screen readers find the nodes of shown layers, and those that stand out, where they are.
+        let Some(shown) = &self.shown else { return };
+        if !ui.ctx().has_accesskit_node(response.id) {
+            return;
+        }
+        let of_layer = |node: &DisplayNode| graph.nodes[node.node as usize].layer.is_some_and(|l| layers.contains(&l));
+        let stands_out = |node: &DisplayNode| match state.hover {
+            Some(Item::Node { node: hovered, .. }) if hovered == node.node => true,
+            _ => state.links.nodes.contains(&node.node) && node.folded.is_none(),
+        };
+        let view = view_camera(state.graph.camera.now(), response.rect, 1.0);
+        let named = shown.display.nodes.iter().zip(&shown.positions).enumerate();
+        let named = named.filter(|(_, (node, _))| of_layer(node) || stands_out(node));
+        for (index, (node, &position)) in named.take(MOST_NAMED_NODES) {
+            let [x, y] = view.pixel_from_layout(position);
+            let at = response.rect.min + Vec2::new(x, y);
+            if response.rect.contains(at) {
+                let own = &graph.nodes[node.node as usize];
+                let area = Rect::from_center_size(at, Vec2::splat(2.0 * PICK_SLACK_POINTS));
+                let place = ui.interact(area, response.id.with(index), Sense::hover());
+                let name = format!("node: {}, {}", own.label.trim(), own.operation);
+                place.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &name));
+            }
+        }
     }
 
     /// Where a node is on screen, in points, for whoever wants to click it.

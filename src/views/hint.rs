@@ -7,11 +7,11 @@ use crate::state::Action;
 
 /// What to press or do, and what comes of it.
 const TO_TRY: [(&str, &str); 6] = [
-    ("Click", "a node, a cell of the heatmap or a row: every view shows it"),
-    ("/", "find a tensor, an op, a node, a layer or a pass"),
-    ("Ctrl+K", "every command, by a few letters of its name"),
-    ("Wheel, drag", "zoom at the cursor, move; F gives a panel the whole window"),
-    ("Space", "play the run, op by op; Alt+Left goes back, Ctrl+Z undoes"),
+    ("Click", "a node, a cell or a row: every panel shows it"),
+    ("/", "find tensors, ops, nodes, layers, passes"),
+    ("Ctrl+K", "any command, by a few letters of its name"),
+    ("Wheel, drag", "zoom and move; F: the whole window"),
+    ("Space", "play the run; Alt+Left: back, Ctrl+Z: undo"),
     ("?", "all keys"),
 ];
 

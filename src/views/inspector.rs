@@ -12,13 +12,15 @@ use crate::trace::{Graph, names};
 use crate::units;
 
 const MOST_LINES: usize = 60;
+/// Room for what a value is called.
+const LABEL_POINTS: f32 = 90.0;
 /// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
 const FACTS_SHARE: f32 = 0.55;
 
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, accesses: &mut AccessView) {
     let Some(document) = cx.document() else { return };
     let listed = AccessView::has_list(cx.state);
-    let all = ui.available_height();
+    let (width, all) = (ui.available_width(), ui.available_height());
     let height = if listed { (all * FACTS_SHARE).max(all - 600.0) } else { all };
     let area = egui::ScrollArea::vertical().id_salt("facts").max_height(height).auto_shrink([false, listed]);
     area.show(ui, |ui| match cx.state.selection {
@@ -44,16 +46,21 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, accesses: 
         }
     });
     if listed {
-        ui.separator();
-        accesses.ui(ui, cx, &document);
+        // Long values may have made the rest wider than the panel.
+        ui.scope(|ui| {
+            ui.set_max_width(width);
+            ui.separator();
+            accesses.ui(ui, cx, &document);
+        });
     }
 }
 
 pub(super) fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
-    Grid::new(name).num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
+    let room = (ui.available_width() - LABEL_POINTS).max(LABEL_POINTS);
+    Grid::new(name).num_columns(2).spacing([10.0, 2.0]).max_col_width(room).show(ui, |ui| {
         for (label, value) in facts {
             ui.weak(label);
-            ui.label(value);
+            ui.add(egui::Label::new(value).wrap());
             ui.end_row();
         }
     });

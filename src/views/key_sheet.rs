@@ -9,6 +9,8 @@ use crate::state::reference::{CONTEXT_KEYS, Command, Menu, commands};
 /// Width of a column, as far as the window has room for two of keys and one of what depends on the place.
 const COLUMN_POINTS: f32 = 275.0;
 const PLACE_POINTS: f32 = 470.0;
+/// Of that, what is pressed.
+const CHORDS_POINTS: f32 = 130.0;
 const KEY_SIZE: f32 = 11.5;
 
 /// The sheet, while it is asked for.
@@ -27,7 +29,8 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
             ui.spacing_mut().item_spacing.y = 1.0;
             let ink = theme::selected_text(cx.state.theme);
             let all = commands();
-            ScrollArea::both().max_height(screen.y - 90.0).max_width(screen.x - 40.0).show(ui, |ui| {
+            ui.set_width((2.0 * COLUMN_POINTS + PLACE_POINTS + 30.0).min(screen.x - 40.0));
+            ScrollArea::both().max_height(screen.y - 90.0).auto_shrink([false, true]).show(ui, |ui| {
                 ui.horizontal_top(|ui| {
                     for menus in [&[Menu::Edit, Menu::Go][..], &[Menu::View, Menu::Measure, Menu::Play, Menu::Help]] {
                         ui.vertical(|ui| {
@@ -40,10 +43,17 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
                     ui.vertical(|ui| {
                         ui.set_width(PLACE_POINTS);
                         ui.strong("What depends on the place");
-                        Grid::new("keys of places").num_columns(2).spacing([10.0, 3.0]).show(ui, |ui| {
+                        Grid::new("keys of places").num_columns(2).spacing([10.0, 3.0]).min_row_height(0.0).show(ui, |ui| {
                             for (keys, what) in CONTEXT_KEYS {
-                                ui.add_sized([130.0, 0.0], egui::Label::new(key(keys, ink)).wrap());
-                                ui.add(egui::Label::new(RichText::new(what).size(KEY_SIZE)).wrap());
+                                let width = |ui: &mut Ui, points: f32, text: RichText| {
+                                    ui.vertical(|ui| {
+                                        ui.set_width(points);
+                                        ui.add(egui::Label::new(text).wrap());
+                                    });
+                                };
+                                width(ui, CHORDS_POINTS, key(keys, ink));
+                                let words = PLACE_POINTS - CHORDS_POINTS - 12.0;
+                                width(ui, words, RichText::new(what).size(KEY_SIZE));
                                 ui.end_row();
                             }
                         });
@@ -67,7 +77,7 @@ fn group(ui: &mut Ui, menu: Menu, all: &[Command], ink: egui::Color32) {
         return;
     }
     ui.strong(menu.title());
-    Grid::new(("keys", menu.title())).num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
+    Grid::new(("keys", menu.title())).num_columns(2).spacing([10.0, 2.0]).min_row_height(0.0).show(ui, |ui| {
         for command in with_keys {
             ui.label(key(&command.keys.join("  "), ink));
             ui.label(RichText::new(command.label).size(KEY_SIZE));

@@ -157,7 +157,8 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
     let wanted = Modifiers { command: modifiers.contains("Ctrl"), alt: modifiers.contains("Alt"), ..Modifiers::NONE };
     // Characters that need Shift on some keyboards are asked for as text.
     if key.len() == 1 && wanted.is_none() && !key.as_bytes()[0].is_ascii_alphanumeric() {
-        return ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
+        let plain = Key::from_name(key).is_some_and(|key| struck(ui, key, Modifiers::is_none));
+        return plain || ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
     }
     let name = match key {
         "Left" => "ArrowLeft",

@@ -8,10 +8,12 @@ use super::{ViewContext, describe};
 use crate::analysis::background::Background;
 use crate::analysis::links::Item;
 use crate::analysis::search::{Found, Hit, Hits, MOST_HITS, SearchIndex, next_op};
-use crate::state::{Action, AppState, Document, ZoomTarget};
 use crate::state::camera::Motion;
+use crate::state::{Action, AppState, Document, ZoomTarget};
 use crate::units;
 
+/// Hits of a kind that are listed where there are several kinds.
+const HITS_OF_SEVERAL: usize = 8;
 const FIELD_POINTS: f32 = 190.0;
 const LIST_POINTS: [f32; 2] = [440.0, 380.0];
 const QUICK: Motion = Motion { duration_ms: 200.0, easing: crate::state::camera::Easing::EaseInOut };
@@ -65,7 +67,16 @@ impl SearchView {
                 self.marked = 0;
             }
         }
-        let Some(document) = state.document.as_ref().filter(|_| state.interface.search_shown) else { return };
+        let Some(document) = state.document.as_ref().filter(|_| state.interface.search_shown) else {
+            // Nobody waits for what was asked.
+            if self.is_working()
+                && let Some(worker) = &self.worker
+            {
+                worker.cancel();
+                self.asked = None;
+            }
+            return;
+        };
         let text = state.interface.search.clone();
         let question = Question { document: document.number, graph: state.graph.graph, text };
         if self.asked.as_ref() == Some(&question) {
@@ -130,7 +141,7 @@ impl SearchView {
         if !shown {
             return;
         }
-        let count: usize = self.found.iter().map(|hits| hits.best.len()).sum();
+        let count: usize = self.listed().map(|(_, best)| best.len()).sum();
         if up + down > 0 && count > 0 {
             let at = (self.marked + down) as isize - up as isize;
             self.marked = at.rem_euclid(count as isize) as usize;
@@ -162,8 +173,14 @@ impl SearchView {
         }
     }
 
+    /// Kinds with the hits of them that are listed.
+    fn listed(&self) -> impl Iterator<Item = (&Hits, &[Hit])> {
+        let most = if self.found.len() > 1 { HITS_OF_SEVERAL } else { MOST_HITS };
+        self.found.iter().map(move |hits| (hits, &hits.best[..hits.best.len().min(most)]))
+    }
+
     fn hit(&self, at: usize) -> Option<&Hit> {
-        self.found.iter().flat_map(|hits| &hits.best).nth(at)
+        self.listed().flat_map(|(_, best)| best).nth(at)
     }
 
     /// What was found; a click on it.
@@ -183,13 +200,14 @@ impl SearchView {
             return None;
         }
         let height = LIST_POINTS[1].min(ui.ctx().content_rect().height() - 120.0);
-        let mut at = 0;
+        let (mut at, mut marked_now) = (0, self.marked);
         egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
-            for hits in &self.found {
-                let more = if hits.count > MOST_HITS { format!(", the best {MOST_HITS}") } else { String::new() };
+            for (hits, best) in self.listed() {
+                let left_out = hits.count > best.len();
+                let more = if left_out { format!(", the best {}", best.len()) } else { String::new() };
                 ui.label(RichText::new(format!("{} {}{more}", hits.title, units::count(hits.count as u64))).strong());
-                for hit in &hits.best {
+                for hit in best {
                     let marked = at == self.marked;
                     let (name, detail) = words(document, cx.state, hit);
                     let button = Button::selectable(marked, name.trim()).truncate().right_text(RichText::new(&detail).weak());
@@ -202,13 +220,13 @@ impl SearchView {
                     if response.clicked() {
                         let held = ui.input(|i| i.modifiers);
                         clicked = Some((*hit, choice(held)));
-                        self.marked = at;
+                        marked_now = at;
                     }
                     at += 1;
                 }
             }
         });
-        self.moved = false;
+        (self.moved, self.marked) = (false, marked_now);
         ui.separator();
         ui.small("Enter: select   Shift+Enter: zoom to it   Ctrl+Enter: filter the table to it   Esc: close");
         clicked
@@ -247,12 +265,9 @@ fn keys(ui: &Ui) -> (usize, usize, Option<Choice>) {
     ui.input_mut(|i| {
         let up = i.count_and_consume_key(Modifiers::NONE, Key::ArrowUp);
         let down = i.count_and_consume_key(Modifiers::NONE, Key::ArrowDown);
-        let held = i.modifiers;
-        let enter = i.key_pressed(Key::Enter);
-        for modifiers in [Modifiers::SHIFT, Modifiers::COMMAND, Modifiers::NONE] {
-            i.consume_key(modifiers, Key::Enter);
-        }
-        (up, down, enter.then(|| choice(held)))
+        let enters = [Modifiers::SHIFT, Modifiers::COMMAND, Modifiers::NONE];
+        let enter = enters.into_iter().find(|held| i.consume_key(*held, Key::Enter));
+        (up, down, enter.map(choice))
     })
 }
 
