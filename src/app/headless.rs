@@ -113,10 +113,10 @@ impl Headless {
         let report = self.frame.run(gpu, scene, input, delta, &mut self.target)?;
         gpu.wait()?;
         if let Some(update) = &report.platform_output.accesskit_update {
-            self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
+            self.named = update.nodes.iter().flat_map(|(_, node)| names(node)).collect();
             let by_id: HashMap<_, _> = update.nodes.iter().map(|(id, node)| (*id, node)).collect();
             let label_of = |node: &egui::accesskit::Node| {
-                node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| named(label).is_some()))
+                node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| !names(label).is_empty()))
             };
             let without = update.nodes.iter().filter(|(_, node)| is_control(node.role()));
             let without = without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
@@ -229,19 +229,19 @@ fn is_control(role: egui::accesskit::Role) -> bool {
             | Role::SpinButton
             | Role::TextInput
             | Role::MultilineTextInput
-            | Role::ScrollBar
     )
 }
 
-/// Labels carry their text as value, everything else as label.
-fn named(node: &egui::accesskit::Node) -> Option<(String, Rect)> {
-    let name = node.label().or_else(|| node.value())?;
-    let bounds = node.bounds()?;
+/// Labels carry their text as value, everything else as label; lists have a name, and what is chosen in them.
+fn names(node: &egui::accesskit::Node) -> Vec<(String, Rect)> {
+    let Some(bounds) = node.bounds() else { return Vec::new() };
+    let list = node.role() == egui::accesskit::Role::ComboBox;
+    let value = node.value().filter(|_| list || node.label().is_none());
     let place = Rect::from_min_max(
         egui::pos2(bounds.x0 as f32, bounds.y0 as f32),
         egui::pos2(bounds.x1 as f32, bounds.y1 as f32),
     );
-    Some((name.to_owned(), place))
+    node.label().into_iter().chain(value).map(|name| (name.to_owned(), place)).collect()
 }
 
 impl Offscreen {

@@ -15,6 +15,8 @@ const TO_TRY: [(&str, &str); 6] = [
     ("?", "all keys"),
 ];
 
+const WIDTH_POINTS: f32 = 370.0;
+
 pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
     if !cx.state.interface.hint_shown {
         return;
@@ -25,6 +27,7 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
         .anchor(Align2::RIGHT_BOTTOM, Vec2::new(-10.0, -34.0))
         .show(ui.ctx(), |ui| {
             egui::Frame::popup(ui.style()).inner_margin(10.0).show(ui, |ui| {
+                ui.set_width(WIDTH_POINTS);
                 ui.horizontal(|ui| {
                     ui.strong("What to try first");
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

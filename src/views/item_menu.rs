@@ -15,11 +15,12 @@ pub fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, item: Item) {
     let named = reference(&document, item);
     ui.weak(super::table_conditions::shorten(describe::title(&document, item).trim(), 48));
     let entry = |ui: &mut Ui, label: &str, keys: &str| {
-        let clicked = ui.add(Button::new(label).shortcut_text(keys)).clicked();
-        if clicked {
+        let response = ui.add(Button::new(label).shortcut_text(keys));
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, label));
+        if response.clicked() {
             ui.close();
         }
-        clicked
+        response.clicked()
     };
     if entry(ui, "Filter the table to this", "Ctrl+Enter") {
         cx.act(Action::FilterTo { item: named.clone() });

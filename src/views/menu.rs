@@ -108,8 +108,10 @@ fn entry(ui: &mut Ui, cx: &mut ViewContext<'_>, command: &Command, label: &str) 
         }
         _ => (true, label.to_owned()),
     };
-    let button = egui::Button::new(label).shortcut_text(command.keys.join("  "));
-    if ui.add_enabled(enabled, button).clicked() {
+    let button = egui::Button::new(&label).shortcut_text(command.keys.join("  "));
+    let response = ui.add_enabled(enabled, button);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &label));
+    if response.clicked() {
         cx.act(command.action.clone());
         ui.close();
     }

@@ -73,6 +73,15 @@ impl ViewContext<'_> {
     }
 }
 
+/// Tells screen readers what a list to choose from is for; egui tells them only what is chosen.
+fn name_list(response: &egui::Response, name: &str, chosen: &str) {
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name);
+        info.current_text_value = Some(chosen.to_owned());
+        info
+    });
+}
+
 /// How an Action names `item`.
 pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
     use crate::analysis::filter::TensorRef;

@@ -36,7 +36,7 @@ impl PaletteView {
     /// Draws it while it is shown, over everything else.
     pub fn ui(&mut self, ui: &Ui, cx: &mut ViewContext<'_>, recent_runs: &[PathBuf]) {
         let shown = cx.state.interface.palette_shown;
-        let opened = shown && !std::mem::replace(&mut self.was_shown, shown);
+        let opened = !std::mem::replace(&mut self.was_shown, shown) && shown;
         if !shown {
             return;
         }

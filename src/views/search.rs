@@ -39,6 +39,8 @@ pub struct SearchView {
     found: Vec<Hits>,
     fault: Option<String>,
     text: String,
+    /// What was searched for when the field was last in step with it.
+    text_of: String,
     /// Which hit keys are on, counted through all kinds.
     marked: usize,
     /// Whether the marked hit has to come into view.
@@ -114,8 +116,10 @@ impl SearchView {
         let Some(document) = cx.document() else { return };
         let shown = cx.state.interface.search_shown;
         let id = Id::unique("search field");
-        if self.text != cx.state.interface.search && !(shown && ui.memory(|m| m.has_focus(id))) {
+        // A search that comes from elsewhere replaces what is typed here.
+        if self.text_of != cx.state.interface.search {
             self.text.clone_from(&cx.state.interface.search);
+            self.text_of.clone_from(&cx.state.interface.search);
         }
         let (up, down, choice) = if ui.memory(|m| m.has_focus(id)) { keys(ui) } else { (0, 0, None) };
         let field = TextEdit::singleline(&mut self.text).id(id).hint_text("search  /").desired_width(FIELD_POINTS);
@@ -125,12 +129,13 @@ impl SearchView {
             info.current_text_value = Some(self.text.clone());
             info
         });
-        let opened = shown && !std::mem::replace(&mut self.was_shown, shown);
+        let opened = !std::mem::replace(&mut self.was_shown, shown) && shown;
         if opened {
             edit.request_focus();
             select_all(ui, id, &self.text);
         }
         if edit.changed() {
+            self.text_of.clone_from(&self.text);
             cx.act(Action::Search { text: self.text.clone() });
         } else if edit.gained_focus() && !shown {
             cx.act(Action::ShowSearch { shown: true });

@@ -58,7 +58,7 @@ fn a_whole_task_without_a_pointer() {
 #[test]
 fn every_control_has_a_name() {
     let mut session = Session::new();
-    let mut check = |session: &mut Session, what: &str, actions: Vec<Action>| {
+    let check = |session: &mut Session, what: &str, actions: Vec<Action>| {
         for action in actions {
             session.act(action);
         }
