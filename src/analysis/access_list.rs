@@ -1,6 +1,5 @@
 //! Every access of a tensor, or of one expert's slice of it: found once when it is asked for, in one pass over the run.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::trace::{Trace, flags};
@@ -14,6 +13,8 @@ pub struct Wanted {
     pub tensors: Vec<u32>,
     /// Only this expert's slices.
     pub expert: Option<u32>,
+    /// Bits of the phases that count.
+    pub phases: u32,
 }
 
 /// Accesses by their number in the run, in the order in which they happened, and what they come to.
@@ -47,13 +48,16 @@ pub fn find(trace: &Trace, wanted: &Wanted, cancelled: &AtomicBool) -> Option<Ac
                 continue;
             }
             let access = chunk * STRIDE + within;
-            list.accesses.push(access as u32);
-            let written = trace.accesses.flags.get(access).is_some_and(|flag| flag & flags::WRITE != 0);
-            list.writes += u64::from(written);
             // Accesses are ordered by op, so the op is the same one or a later.
             if access >= trace.accesses_of(op).end {
                 op = trace.op_of_access(access);
             }
+            if trace.pass_of(op).is_some_and(|pass| pass.phase.bit() & wanted.phases == 0) {
+                continue;
+            }
+            list.accesses.push(access as u32);
+            let written = trace.accesses.flags.get(access).is_some_and(|flag| flag & flags::WRITE != 0);
+            list.writes += u64::from(written);
             if last_op != Some(op) {
                 last_op = Some(op);
                 list.ops += 1;
@@ -68,18 +72,4 @@ pub fn find(trace: &Trace, wanted: &Wanted, cancelled: &AtomicBool) -> Option<Ac
     }
     list.layers = layers.into_iter().collect();
     Some(list)
-}
-
-/// Ops of each layer that has any. `None` once it is cancelled.
-pub fn ops_by_layer(trace: &Trace, cancelled: &AtomicBool) -> Option<HashMap<u32, u64>> {
-    let mut counts = HashMap::new();
-    for op in 0..trace.op_count() {
-        if op % STRIDE == 0 && cancelled.load(Ordering::Relaxed) {
-            return None;
-        }
-        if let Some(layer) = trace.ops.layer.get(op) {
-            *counts.entry(layer).or_insert(0) += 1;
-        }
-    }
-    Some(counts)
 }

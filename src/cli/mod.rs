@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod bench_graph;
 mod bench_heat;
+mod bench_playback;
 mod bench_table;
 mod bench_window;
 mod convert;
@@ -12,8 +13,10 @@ mod doctor;
 mod engine;
 mod heatmap;
 mod info;
+mod interrupt;
 mod layer;
 mod layout;
+mod record;
 mod render;
 mod system_library;
 
@@ -24,6 +27,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde::Serialize;
 
+use crate::app::film::FilmError;
 use crate::app::png::PngError;
 use crate::app::sample;
 use crate::app::script::ScriptError;
@@ -54,6 +58,8 @@ pub enum CliError {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Png(#[from] PngError),
+    #[error(transparent)]
+    Film(#[from] FilmError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
@@ -93,6 +99,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Render(args)) => render::run(&args),
+        Some(Command::Record(args)) => record::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         None => window(arguments.run),
     }

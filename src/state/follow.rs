@@ -3,9 +3,10 @@
 use super::AppState;
 use super::camera::{Easing, Motion, Span};
 use crate::analysis::filter::{Condition, Filter, Value};
-use crate::analysis::links::{Item, Links};
+use crate::analysis::links::Item;
 use crate::analysis::table_columns::Column;
 use crate::trace::Track;
+use crate::trace::tracks::phase_bits;
 
 const FOLLOW: Motion = Motion { duration_ms: 200.0, easing: Easing::EaseInOut };
 
@@ -66,8 +67,7 @@ impl AppState {
         if self.selection == Some(item) {
             return self.links.filter.clone();
         }
-        let layouts = document.layouts(self.heat.order);
-        Links::of(&document.trace, item, self.graph.graph, layouts).filter
+        document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase)).filter
     }
 }
 

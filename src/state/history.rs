@@ -23,7 +23,7 @@ const MOST_STEPS: usize = 200;
 const RETURN: Motion = Motion { duration_ms: 200.0, easing: Easing::EaseInOut };
 
 /// What the four ways lead to, the nearest last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct History {
     back: Vec<Look>,
     forward: Vec<Look>,
@@ -74,7 +74,7 @@ enum Choice {
 }
 
 /// What one Action changed: the values on the other side of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Change {
     values: Vec<Choice>,
     /// What comes in many small changes, and is one step all the same.

@@ -4,11 +4,14 @@ pub mod action;
 mod apply;
 pub mod camera;
 pub mod document;
+pub mod film_choices;
 mod follow;
 mod graph_choices;
 mod history;
 mod interface;
+pub mod playback;
 pub mod reference;
+mod steps;
 pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +21,7 @@ use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
-use crate::trace::tracks::Order;
+use crate::trace::tracks::{Order, phase_bits};
 use crate::trace::{Phase, Track};
 
 pub use action::{
@@ -28,8 +31,10 @@ pub use action::{
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
+pub use film_choices::FilmChoices;
 use history::History;
 pub use interface::Interface;
+pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
 
 /// Points of the screen that count as the whole view where a script or a key moves the graph by a fraction of it: the
@@ -37,6 +42,7 @@ pub use table_choices::TableState;
 pub const GRAPH_PAN_POINTS: f32 = 800.0;
 
 /// Everything that a frame shows, but for what egui keeps of its widgets.
+#[derive(Clone)]
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
@@ -58,6 +64,8 @@ pub struct AppState {
     pub keys_shown: bool,
     pub interface: Interface,
     pub playback: Playback,
+    /// How stills and films are made.
+    pub film: FilmChoices,
     history: History,
 }
 
@@ -143,14 +151,6 @@ pub struct HeatState {
     pub ops: Moving<Span>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Playback {
-    pub playing: bool,
-    pub ops_per_second: f64,
-    /// Ops that are due, in fractions.
-    due: f64,
-}
-
 impl Default for AppState {
     fn default() -> Self {
         let whole = Moving::at(Span::new(0.0, 1.0));
@@ -200,6 +200,7 @@ impl Default for AppState {
             keys_shown: false,
             interface: Interface::default(),
             playback: Playback::default(),
+            film: FilmChoices::default(),
             history: History::default(),
         }
     }
@@ -258,33 +259,6 @@ impl AppState {
             || self.playback.playing
     }
 
-    fn advance_playback(&mut self, delta_ms: f64) {
-        if !self.playback.playing {
-            return;
-        }
-        self.playback.due += self.playback.ops_per_second * delta_ms / 1000.0;
-        let steps = self.playback.due.floor();
-        self.playback.due -= steps;
-        let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
-        let last = self.op_count().saturating_sub(1) as f64;
-        if steps >= 1.0 {
-            let item = Some(Item::Op(at.min(last) as u32));
-            self.show_graph_of(item);
-            self.set_selection(item);
-        }
-        if at >= last {
-            self.playback.playing = false;
-        }
-    }
-
-    /// The op that stepping and playing start from.
-    pub fn current_op(&self) -> Option<u32> {
-        match self.selection {
-            Some(Item::Op(op)) => Some(op),
-            _ => self.links.first_op,
-        }
-    }
-
     fn set_selection(&mut self, item: Option<Item>) {
         self.selection = item;
         self.relink();
@@ -293,7 +267,7 @@ impl AppState {
     fn relink(&mut self) {
         self.links = match (self.selection, &self.document) {
             (Some(item), Some(document)) => {
-                Links::of(&document.trace, item, self.graph.graph, document.layouts(self.heat.order))
+                document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase))
             }
             _ => Links::default(),
         };

@@ -1,17 +1,17 @@
 //! The list of all accesses of a tensor: found beside the frames, drawn as far as it is on screen, each a way to its op.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use egui::{Align2, FontId, Key, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::table_conditions::shorten;
 use super::table_scroll::{BAR_POINTS, ROW_POINTS, Scroll};
-use super::{ViewContext, describe, theme};
-use crate::analysis::access_list::{AccessList, Wanted, find, ops_by_layer};
+use super::{ViewContext, describe, inspector, theme};
+use crate::analysis::access_list::{AccessList, Wanted, find};
 use crate::analysis::background::Background;
 use crate::analysis::links::Item;
 use crate::state::{AppState, Document};
+use crate::trace::tracks::phase_bits;
 use crate::trace::{DESTINATION_SLOT, Trace, flags};
 use crate::units;
 
@@ -21,27 +21,13 @@ const KEPT_LISTS: usize = 12;
 const MOST_KEPT: usize = 8 << 20;
 const LEAST_ROWS: f32 = 4.0;
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Kind {
-    Accesses,
-    Layers,
-}
-
-enum Answer {
-    Accesses(Wanted, Arc<AccessList>),
-    Layers(HashMap<u32, u64>),
-}
-
 /// What the inspector knows of accesses, with its own scroll.
 #[derive(Default)]
 pub struct AccessView {
     document: Option<Arc<Document>>,
-    worker: Option<Background<Kind, Answer>>,
+    worker: Option<Background<(), (Wanted, AccessList)>>,
     asked: Option<Wanted>,
     lists: Vec<(Wanted, Arc<AccessList>)>,
-    /// Ops of each layer, once somebody asked.
-    layers: Option<HashMap<u32, u64>>,
-    layers_asked: bool,
     scroll: Scroll,
     /// What the scroll is about.
     scrolled: Option<Wanted>,
@@ -50,14 +36,13 @@ pub struct AccessView {
 
 /// What of an item is looked up.
 fn wanted(state: &AppState) -> Option<Wanted> {
-    match state.selection? {
-        Item::Tensor(tensor) => Some(Wanted { tensors: vec![tensor], expert: None }),
-        Item::Expert { tensor, expert } => Some(Wanted { tensors: vec![tensor], expert: Some(expert) }),
-        Item::Node { .. } if !state.links.tensors.is_empty() => {
-            Some(Wanted { tensors: state.links.tensors.clone(), expert: None })
-        }
-        _ => None,
-    }
+    let (tensors, expert) = match state.selection? {
+        Item::Tensor(tensor) => (vec![tensor], None),
+        Item::Expert { tensor, expert } => (vec![tensor], Some(expert)),
+        Item::Node { .. } if !state.links.tensors.is_empty() => (state.links.tensors.clone(), None),
+        _ => return None,
+    };
+    Some(Wanted { tensors, expert, phases: phase_bits(state.phase) })
 }
 
 impl AccessView {
@@ -68,23 +53,16 @@ impl AccessView {
             *self = Self { document: Some(document.clone()), ..Self::default() };
         }
         while let Some(answer) = self.worker.as_ref().and_then(Background::answer) {
-            match answer {
-                Answer::Accesses(wanted, list) => self.keep(wanted, list),
-                Answer::Layers(layers) => self.layers = Some(layers),
-            }
+            self.keep(answer.0, Arc::new(answer.1));
         }
         let now = wanted(state);
         if let Some(worker) = self.worker.as_ref().filter(|_| self.asked.is_some() && self.asked != now) {
             // Nobody waits for what was asked.
             worker.cancel();
             self.asked = None;
-            self.layers_asked = self.layers.is_some();
         }
-        let accesses = now.filter(|wanted| self.asked.as_ref() != Some(wanted) && self.list(wanted).is_none());
-        let layers = matches!(state.selection, Some(Item::Layer(_))) && !self.layers_asked;
-        if accesses.is_none() && !layers {
-            return;
-        }
+        let unknown = |wanted: &Wanted| self.asked.as_ref() != Some(wanted) && self.list(wanted).is_none();
+        let Some(wanted) = now.filter(unknown) else { return };
         let worker = match self.worker.take().map_or_else(|| Background::start(wake), Ok) {
             Ok(worker) => self.worker.insert(worker),
             Err(error) => {
@@ -92,18 +70,9 @@ impl AccessView {
                 return;
             }
         };
-        if layers {
-            self.layers_asked = true;
-            let trace = document.trace.clone();
-            worker.ask(Kind::Layers, move |cancelled| ops_by_layer(&trace, cancelled).map(Answer::Layers));
-        }
-        if let Some(wanted) = accesses {
-            self.asked = Some(wanted.clone());
-            let trace = document.trace.clone();
-            worker.ask(Kind::Accesses, move |cancelled| {
-                find(&trace, &wanted, cancelled).map(|list| Answer::Accesses(wanted, Arc::new(list)))
-            });
-        }
+        self.asked = Some(wanted.clone());
+        let trace = document.trace.clone();
+        worker.ask((), move |cancelled| find(&trace, &wanted, cancelled).map(|list| (wanted, list)));
     }
 
     fn keep(&mut self, wanted: Wanted, list: Arc<AccessList>) {
@@ -126,11 +95,6 @@ impl AccessView {
         self.worker.as_ref().is_some_and(Background::is_busy)
     }
 
-    /// Ops of a layer, once they are counted.
-    pub fn ops_of_layer(&self, layer: u32) -> Option<u64> {
-        self.layers.as_ref().map(|layers| layers.get(&layer).copied().unwrap_or(0))
-    }
-
     /// Whether the selection has a list.
     pub fn has_list(state: &AppState) -> bool {
         wanted(state).is_some()
@@ -150,7 +114,7 @@ impl AccessView {
             (self.scroll, self.scrolled) = (Scroll::default(), Some(wanted));
         }
         let count = list.accesses.len();
-        ui.label(summary(&list));
+        ui.label(format!("{}{}", summary(&list), inspector::only(cx)));
         if count == 0 {
             return;
         }

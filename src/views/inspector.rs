@@ -4,11 +4,13 @@ use egui::{Grid, RichText, Ui};
 
 use super::access_list::AccessView;
 use super::region_totals::RegionView;
+use super::span_totals::SpanView;
 use super::table_conditions::shorten;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::{Action, Document};
-use crate::trace::{Graph, names};
+use crate::trace::tracks::phase_bits;
+use crate::trace::{Graph, Pass, names};
 use crate::units;
 
 const MOST_LINES: usize = 60;
@@ -17,14 +19,20 @@ const LABEL_POINTS: f32 = 90.0;
 /// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
 const FACTS_SHARE: f32 = 0.55;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, accesses: &mut AccessView) {
+pub fn ui(
+    ui: &mut Ui,
+    cx: &mut ViewContext<'_>,
+    region: &RegionView,
+    span: &SpanView,
+    accesses: &mut AccessView,
+) {
     let Some(document) = cx.document() else { return };
     let listed = AccessView::has_list(cx.state);
     let (width, all) = (ui.available_width(), ui.available_height());
     let height = if listed { (all * FACTS_SHARE).max(all - 600.0) } else { all };
     let area = egui::ScrollArea::vertical().id_salt("facts").max_height(height).auto_shrink([false, listed]);
     area.show(ui, |ui| match cx.state.selection {
-        None => run(ui, &document),
+        None => run(ui, cx, &document),
         Some(item) => {
             ui.label(
                 RichText::new(describe::title(&document, item).trim())
@@ -39,9 +47,10 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, accesses: 
                 }
                 Item::Op(op) => op_lines(ui, cx, &document, op),
                 Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
-                Item::Layer(layer) => layer_lines(ui, cx, &document, layer, accesses),
+                Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
                 Item::Pass(pass) => pass_lines(ui, cx, &document, pass),
                 Item::Region(_) => region.ui(ui, cx, &document),
+                Item::Span(_) => span.ui(ui, cx, &document),
             }
         }
     });
@@ -78,11 +87,25 @@ pub(super) fn link(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, i
     });
 }
 
-fn run(ui: &mut Ui, document: &Document) {
+fn run(ui: &mut Ui, cx: &ViewContext<'_>, document: &Document) {
     let trace = &document.trace;
     let model = &trace.meta.model;
     let unknown = || "unknown".to_owned();
     let number = |n: Option<u32>| n.map_or_else(unknown, |n| n.to_string());
+    let counted = |all: u64, of: &dyn Fn(&Pass) -> u64| match cx.state.phase {
+        None => units::count(all),
+        Some(phase) => {
+            let part: u64 = trace.passes.iter().filter(|pass| pass.phase == phase).map(of).sum();
+            format!("{} of {} ({})", units::count(part), units::count(all), phase.label())
+        }
+    };
+    let accesses = |pass: &Pass| match pass.ops.checked_sub(1) {
+        Some(last) => {
+            let first = trace.accesses_of(pass.first_op as usize).start;
+            trace.accesses_of(pass.first_op.saturating_add(last) as usize).end.saturating_sub(first) as u64
+        }
+        None => 0,
+    };
     ui.strong(model.name.clone().unwrap_or_else(|| document.name()));
     facts(
         ui,
@@ -92,15 +115,20 @@ fn run(ui: &mut Ui, document: &Document) {
             ("layers", number(model.layers.or_else(|| trace.graphs.iter().map(Graph::layers).max()))),
             ("experts", number(model.experts)),
             ("model files", units::bytes(model.file_bytes())),
-            ("passes", units::count(trace.passes.len() as u64)),
-            ("ops", units::count(trace.op_count() as u64)),
-            ("accesses", units::count(trace.access_count() as u64)),
+            ("passes", counted(trace.passes.len() as u64, &|_| 1)),
+            ("ops", counted(trace.op_count() as u64, &|pass| pass.ops.into())),
+            ("accesses", counted(trace.access_count() as u64, &accesses)),
             ("recorded", units::duration(trace.duration_ns())),
             ("source", trace.meta.source.clone()),
         ],
     );
     ui.add_space(6.0);
     ui.weak("Click a node, a cell of the heatmap or a row to see all that is known of it.");
+}
+
+/// Which ops count, where not all do.
+pub(super) fn only(cx: &ViewContext<'_>) -> String {
+    cx.state.phase.map_or_else(String::new, |phase| format!(" ({} only)", phase.label()))
 }
 
 fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
@@ -209,7 +237,7 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     node_list(ui, cx, document, graph, "consumers:", consumers);
 }
 
-fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32, accesses: &AccessView) {
+fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32) {
     let trace = &document.trace;
     let weights: Vec<u32> = (0_u32..)
         .zip(&trace.tensors)
@@ -217,13 +245,14 @@ fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer
         .map(|(i, _)| i)
         .collect();
     let bytes: u64 = weights.iter().map(|&t| trace.tensors[t as usize].bytes).fold(0, u64::saturating_add);
-    let ops = accesses.ops_of_layer(layer).map_or_else(|| "counting\u{2026}".to_owned(), units::count);
+    let ops = document.op_index().ops_of_layer(layer, phase_bits(cx.state.phase));
+    let only = only(cx);
     facts(
         ui,
         "layer",
         vec![
             ("weights", format!("{} in {} tensors", units::bytes(bytes), weights.len())),
-            ("ops", ops),
+            ("ops", format!("{}{only}", units::count(ops))),
             ("nodes", cx.state.links.nodes.len().to_string()),
         ],
     );

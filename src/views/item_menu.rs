@@ -37,7 +37,7 @@ pub fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, item: Item) {
         Item::Node { graph, node } => {
             trace.graphs.get(graph as usize).and_then(|g| g.nodes.get(node as usize)).and_then(|n| n.layer)
         }
-        Item::Pass(_) | Item::Region(_) => None,
+        Item::Pass(_) | Item::Region(_) | Item::Span(_) => None,
     };
     let hidden = |layer: &u32| *layer < cx.state.shown_layers() && !cx.state.graph.layers().contains(layer);
     if let Some(layer) = layer.filter(hidden) {

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use egui::Ui;
 
-use super::ViewContext;
 use super::heatmap::choice;
 use super::search::SearchView;
+use super::{ViewContext, film_menu};
 use crate::state::Action;
 use crate::state::reference::{Command, Menu, commands};
 use crate::trace::Phase;
@@ -67,33 +67,38 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes, recent_
             }
         }
         ui.separator();
+        entries(ui, cx, Menu::File);
+        film_menu::choices(ui, cx);
+        ui.separator();
         if ui.add(egui::Button::new("Quit").shortcut_text("Ctrl+Q")).clicked() {
             cx.act(Action::Quit);
         }
     });
-    for menu in Menu::ALL {
-        ui.menu_button(menu.title(), |ui| {
-            let commands: Vec<Command> = commands().into_iter().filter(|c| c.menu == menu).collect();
-            // Commands of one panel stand in a menu of their own.
-            let panel_of = |command: &Command| command.label.split_once(": ").map(|(panel, _)| panel);
-            let mut panels: Vec<&str> = Vec::new();
-            for command in &commands {
-                match panel_of(command) {
-                    None => entry(ui, cx, command, command.label),
-                    Some(_) if menu != Menu::View => entry(ui, cx, command, command.label),
-                    Some(panel) if panels.contains(&panel) => {}
-                    Some(panel) => {
-                        panels.push(panel);
-                        ui.menu_button(panel, |ui| {
-                            for command in commands.iter().filter(|c| panel_of(c) == Some(panel)) {
-                                let label = command.label.split_once(": ").map_or(command.label, |(_, label)| label);
-                                entry(ui, cx, command, label);
-                            }
-                        });
+    for menu in Menu::ALL.into_iter().filter(|menu| *menu != Menu::File) {
+        ui.menu_button(menu.title(), |ui| entries(ui, cx, menu));
+    }
+}
+
+fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, menu: Menu) {
+    let commands: Vec<Command> = commands().into_iter().filter(|c| c.menu == menu).collect();
+    // Commands of one panel stand in a menu of their own.
+    let panel_of = |command: &Command| command.label.split_once(": ").map(|(panel, _)| panel);
+    let mut panels: Vec<&str> = Vec::new();
+    for command in &commands {
+        match panel_of(command) {
+            None => entry(ui, cx, command, command.label),
+            Some(_) if menu != Menu::View => entry(ui, cx, command, command.label),
+            Some(panel) if panels.contains(&panel) => {}
+            Some(panel) => {
+                panels.push(panel);
+                ui.menu_button(panel, |ui| {
+                    for command in commands.iter().filter(|c| panel_of(c) == Some(panel)) {
+                        let label = command.label.split_once(": ").map_or(command.label, |(_, label)| label);
+                        entry(ui, cx, command, label);
                     }
-                }
+                });
             }
-        });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod access_list;
 pub mod bands;
 pub mod describe;
+mod film_menu;
 pub mod graph;
 mod graph_engine;
 mod graph_labels;
@@ -25,6 +26,7 @@ pub mod palette;
 pub mod pointer;
 pub mod region_totals;
 pub mod search;
+pub mod span_totals;
 pub mod status;
 pub mod table;
 mod table_bar;
@@ -36,6 +38,10 @@ mod table_popup;
 mod table_scroll;
 pub mod theme;
 pub mod timeline;
+mod timeline_controls;
+mod timeline_lanes;
+mod timeline_ruler;
+mod timeline_span;
 pub mod track;
 
 use std::sync::Arc;
@@ -95,5 +101,6 @@ pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
         Item::Pass(pass) => ItemRef::Pass(pass),
         Item::Expert { tensor, expert } => ItemRef::Expert { tensor: TensorRef::Number(tensor), expert },
         Item::Region(region) => ItemRef::Region(region),
+        Item::Span(span) => ItemRef::Span { time_ns: [span.start_ns, span.end_ns] },
     })
 }
