@@ -126,9 +126,10 @@ impl SearchIndex {
             let rank = matcher.rank(&tensor.name);
             Hit::of(Found::Tensor(index), rank, None)
         });
-        let kinds = (0_u32..).zip(&self.kinds).filter(|(_, (_, ops))| *ops > 0).map(|(kind, &(first, ops))| {
-            Hit::of(Found::Kind(kind), matcher.rank(kind_name(kind)), Some((first, ops)))
-        });
+        let kinds = (0_u32..)
+            .zip(&self.kinds)
+            .filter(|(_, (_, ops))| *ops > 0)
+            .map(|(kind, &(first, ops))| Hit::of(Found::Kind(kind), matcher.rank(kind_name(kind)), Some((first, ops))));
         let destinations = self.destinations.iter().map(|&(tensor, first, ops)| {
             Hit::of(Found::Destination(tensor), matcher.rank(name(tensor)), Some((first, ops)))
         });

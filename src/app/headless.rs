@@ -124,7 +124,8 @@ impl Headless {
                 node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| !names(label).is_empty()))
             };
             let without = update.nodes.iter().filter(|(_, node)| is_control(node.role()));
-            let without = without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
+            let without =
+                without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
             self.unnamed = without.map(|(_, node)| format!("{:?} at {:?}", node.role(), node.bounds())).collect();
         }
         self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;

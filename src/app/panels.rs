@@ -12,30 +12,16 @@ use crate::state::View;
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     Panel(String),
-    Tabs {
-        parts: Vec<Part>,
-        active: usize,
-    },
-    Beside {
-        parts: Vec<Part>,
-        shares: Vec<f32>,
-    },
-    Above {
-        parts: Vec<Part>,
-        shares: Vec<f32>,
-    },
-    Grid {
-        parts: Vec<Part>,
-    },
+    Tabs { parts: Vec<Part>, active: usize },
+    Beside { parts: Vec<Part>, shares: Vec<f32> },
+    Above { parts: Vec<Part>, shares: Vec<f32> },
+    Grid { parts: Vec<Part> },
 }
 
 /// The panels where they are when a run opens first: design.md section 7.
 pub fn first_arrangement() -> Tree<View> {
     let tabs = |views: &[View]| Part::Tabs { parts: views.iter().map(|view| panel(*view)).collect(), active: 0 };
-    let top = Part::Beside {
-        parts: vec![tabs(&[View::Graph]), tabs(&[View::Heatmap])],
-        shares: vec![1.0, 1.1],
-    };
+    let top = Part::Beside { parts: vec![tabs(&[View::Graph]), tabs(&[View::Heatmap])], shares: vec![1.0, 1.1] };
     let bottom = Part::Beside {
         parts: vec![tabs(&[View::Table, View::Health]), tabs(&[View::Inspector])],
         shares: vec![3.0, 1.0],
@@ -107,7 +93,8 @@ fn sound(part: &Part, seen: &mut BTreeSet<View>) -> Option<Part> {
         parts.iter().enumerate().filter_map(|(at, part)| Some((at, sound(part, seen)?))).collect()
     };
     let shared = |parts: Vec<(usize, Part)>, shares: &[f32]| -> (Vec<Part>, Vec<f32>) {
-        let share = |at: usize| shares.get(at).copied().filter(|s| s.is_finite() && *s > 0.0 && *s < 1e6).unwrap_or(1.0);
+        let share =
+            |at: usize| shares.get(at).copied().filter(|s| s.is_finite() && *s > 0.0 && *s < 1e6).unwrap_or(1.0);
         parts.into_iter().map(|(at, part)| (part, share(at))).unzip()
     };
     Some(match part {
@@ -141,12 +128,13 @@ fn add(part: &mut Part, view: View) {
         let fitting = matches!(&*part, Part::Tabs { parts, .. } if fits(parts));
         match part {
             Part::Panel(_) => None,
-            Part::Tabs { parts, .. } | Part::Beside { parts, .. } | Part::Above { parts, .. } | Part::Grid { parts } => {
-                match fitting {
-                    true => Some(parts),
-                    false => parts.iter_mut().find_map(|part| tabs(part, fits)),
-                }
-            }
+            Part::Tabs { parts, .. }
+            | Part::Beside { parts, .. }
+            | Part::Above { parts, .. }
+            | Part::Grid { parts } => match fitting {
+                true => Some(parts),
+                false => parts.iter_mut().find_map(|part| tabs(part, fits)),
+            },
         }
     }
     let table = panel(View::Table);
@@ -170,7 +158,8 @@ fn build(part: &Part) -> Tree<View> {
 }
 
 fn insert(tiles: &mut Tiles<View>, part: &Part) -> Option<TileId> {
-    let mut children = |parts: &[Part]| -> Vec<TileId> { parts.iter().filter_map(|part| insert(tiles, part)).collect() };
+    let mut children =
+        |parts: &[Part]| -> Vec<TileId> { parts.iter().filter_map(|part| insert(tiles, part)).collect() };
     let container = match part {
         Part::Panel(name) => return view_of(name).map(|view| tiles.insert_pane(view)),
         Part::Tabs { parts, active } => {
@@ -197,8 +186,11 @@ mod tests {
     use super::*;
 
     fn views(tree: &Tree<View>) -> Vec<View> {
-        let mut views: Vec<View> =
-            tree.tiles.tiles().filter_map(|tile| if let Tile::Pane(view) = tile { Some(*view) } else { None }).collect();
+        let mut views: Vec<View> = tree
+            .tiles
+            .tiles()
+            .filter_map(|tile| if let Tile::Pane(view) = tile { Some(*view) } else { None })
+            .collect();
         views.sort_unstable();
         views
     }
@@ -230,7 +222,9 @@ mod tests {
         }
         // A panel of a later version stands beside the table.
         let old = Part::Tabs { parts: vec![panel(View::Table), panel(View::Graph)], active: 1 };
-        let Some(Part::Tabs { parts, active: 1 }) = describe(&restore(&old)) else { panic!("tabs with the same in front") };
+        let Some(Part::Tabs { parts, active: 1 }) = describe(&restore(&old)) else {
+            panic!("tabs with the same in front")
+        };
         assert_eq!(parts.len(), View::ALL.len());
     }
 }

@@ -171,7 +171,10 @@ impl Keeper {
         // A fault is told once, not with every frame.
         self.written = now.clone();
         now.write(&self.path).map_err(|error| {
-            format!("settings were not written to {}: {error}; set {FOLDER_VARIABLE} to a folder that can be written to", self.path.display())
+            format!(
+                "settings were not written to {}: {error}; set {FOLDER_VARIABLE} to a folder that can be written to",
+                self.path.display()
+            )
         })
     }
 }
@@ -213,7 +216,8 @@ mod tests {
             assert_eq!(read, Settings::default(), "{damage:?}");
             assert!(fault.unwrap().contains("settings.json"), "{damage:?}");
         }
-        std::fs::write(&path, r#"{"theme":"sepia","ui_scale":1.5,"closed":["health","holodeck"],"later":true}"#).unwrap();
+        std::fs::write(&path, r#"{"theme":"sepia","ui_scale":1.5,"closed":["health","holodeck"],"later":true}"#)
+            .unwrap();
         let (read, fault) = Settings::read(&path);
         assert_eq!((read.theme, read.ui_scale), (Theme::Dark, 1.5), "what can be read is used");
         assert_eq!(read.closed, [View::Health].into());

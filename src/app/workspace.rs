@@ -688,7 +688,8 @@ impl Scene for Workspace {
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
-            let wishes = Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx, &mut self.search, &self.recent_runs)).inner;
+            let wishes =
+                Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx, &mut self.search, &self.recent_runs)).inner;
             Panel::bottom("status").show(ui, |ui| status::ui(ui, &mut cx, &self.status));
             key_sheet::ui(ui, &mut cx);
             hint::ui(ui, &mut cx);
@@ -833,7 +834,8 @@ impl Behavior<View> for Panels<'_, '_> {
     ) {
         let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
         let label = format!("Close panel: {}", view.title());
-        let close = ui.add(egui::Button::new("\u{2716}").frame(false)).on_hover_text(format!("{label}; the View menu has it"));
+        let close =
+            ui.add(egui::Button::new("\u{2716}").frame(false)).on_hover_text(format!("{label}; the View menu has it"));
         close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
         if close.clicked() {
             self.actions.push(Action::ClosePanel { view: *view });

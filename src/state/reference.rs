@@ -64,8 +64,7 @@ pub enum Menu {
 
 impl Menu {
     /// As they stand in the bar.
-    pub const ALL: [Self; 7] =
-        [Self::File, Self::Edit, Self::Go, Self::View, Self::Measure, Self::Play, Self::Help];
+    pub const ALL: [Self; 7] = [Self::File, Self::Edit, Self::Go, Self::View, Self::Measure, Self::Play, Self::Help];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -243,7 +242,10 @@ pub const CONTEXT_KEYS: [(&str, &str); 18] = [
         "Drag, Shift+drag, Ctrl+drag",
         "move (a node of the graph: pin it there); select bytes and ops of the heatmap, or a span of the timeline (Alt: not at the edges of ops); zoom to a box",
     ),
-    ("Right click", "what can be done with what is hit: filter the table to it, zoom to it, show its layer, copy its name"),
+    (
+        "Right click",
+        "what can be done with what is hit: filter the table to it, zoom to it, show its layer, copy its name",
+    ),
     ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];
 
@@ -507,14 +509,16 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::SetTheme { .. } => ("set_theme", "Dark or light", fields! { "theme": "dark | light", "which" }),
         Action::Back => ("back", "To what was looked at before", &[]),
         Action::Forward => ("forward", "To what was looked at after", &[]),
-        Action::Undo => ("undo", "Take the last choice back: filter, phase, layers shown, folds, pins, columns, sorting, groups, what the heatmap shows", &[]),
+        Action::Undo => (
+            "undo",
+            "Take the last choice back: filter, phase, layers shown, folds, pins, columns, sorting, groups, what the heatmap shows",
+            &[],
+        ),
         Action::Redo => ("redo", "Choose again what was undone", &[]),
         Action::ShowPalette { .. } => {
             ("show_palette", "Open or close the list of all commands", fields! { "shown": "bool", "which" })
         }
-        Action::ShowSearch { .. } => {
-            ("show_search", "Open or close the search", fields! { "shown": "bool", "which" })
-        }
+        Action::ShowSearch { .. } => ("show_search", "Open or close the search", fields! { "shown": "bool", "which" }),
         Action::Search { .. } => (
             "search",
             "Search tensors, ops, nodes, layers and passes at once",
@@ -530,11 +534,9 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Copy the name of an item",
             fields! { "item": "as for select", "which; the selection if left out" },
         ),
-        Action::ClosePanel { .. } => (
-            "close_panel",
-            "Close a panel; set_view brings it back",
-            fields! { "view": VIEW_KIND, "which" },
-        ),
+        Action::ClosePanel { .. } => {
+            ("close_panel", "Close a panel; set_view brings it back", fields! { "view": VIEW_KIND, "which" })
+        }
         Action::ResetPanels => ("reset_panels", "Put all panels back where they were at first", &[]),
         Action::SetUiScale { .. } => (
             "set_ui_scale",
@@ -700,7 +702,8 @@ mod tests {
         if ["Wheel", "Drag", "Double", "Right"].iter().any(|mouse| keys.starts_with(mouse)) {
             return Vec::new();
         }
-        let words = keys.replace("Page ", "Page").replace("Arrows", "Up, Down, Left, Right").replace("WASD", "W, A, S, D");
+        let words =
+            keys.replace("Page ", "Page").replace("Arrows", "Up, Down, Left, Right").replace("WASD", "W, A, S, D");
         words.split([',', ' ']).filter(|word| !word.is_empty() && *word != "and").map(str::to_owned).collect()
     }
 

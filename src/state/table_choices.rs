@@ -85,8 +85,7 @@ impl TableState {
     /// Whether the columns are those of a run that was just opened.
     pub fn has_usual_columns(&self) -> bool {
         let all = Self::default().columns;
-        self.columns == all
-            || self.columns.iter().eq(all.iter().filter(|shown| shown.column != Column::Experts))
+        self.columns == all || self.columns.iter().eq(all.iter().filter(|shown| shown.column != Column::Experts))
     }
 
     /// Nobody needs a column of experts where there are none.

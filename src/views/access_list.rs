@@ -81,7 +81,8 @@ impl AccessView {
         }
         self.lists.insert(0, (wanted, list));
         self.lists.truncate(KEPT_LISTS);
-        let kept = |lists: &[(Wanted, Arc<AccessList>)]| lists.iter().map(|(_, list)| list.accesses.len()).sum::<usize>();
+        let kept =
+            |lists: &[(Wanted, Arc<AccessList>)]| lists.iter().map(|(_, list)| list.accesses.len()).sum::<usize>();
         while self.lists.len() > 1 && kept(&self.lists) > MOST_KEPT {
             self.lists.pop();
         }
@@ -231,11 +232,12 @@ impl Access {
         let (offset, length) = (*trace.ranges.offset.get(range)?, *trace.ranges.length.get(range)?);
         let flag = trace.accesses.flags.get(access).copied().unwrap_or(0);
         let rows = tensor.shape.iter().skip(1).try_fold(1_u64, |rows, &side| rows.checked_mul(side));
-        let row_bytes = rows.filter(|rows| *rows > 1 && tensor.bytes.is_multiple_of(*rows)).map(|rows| tensor.bytes / rows);
+        let row_bytes =
+            rows.filter(|rows| *rows > 1 && tensor.bytes.is_multiple_of(*rows)).map(|rows| tensor.bytes / rows);
         let whole = offset == 0 && length == tensor.bytes;
-        let rows = row_bytes.filter(|bytes| *bytes > 0 && length > 0 && !whole).map(|bytes| {
-            [offset / bytes, offset.saturating_add(length - 1) / bytes]
-        });
+        let rows = row_bytes
+            .filter(|bytes| *bytes > 0 && length > 0 && !whole)
+            .map(|bytes| [offset / bytes, offset.saturating_add(length - 1) / bytes]);
         Some(Self {
             writes: flag & flags::WRITE != 0,
             estimated: flag & flags::ESTIMATED != 0,

@@ -28,16 +28,16 @@ pub fn row(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, settling: bool)
         let graphs = cx.document().map_or(0, |d| d.trace.graphs.len());
         if graphs > 1 {
             let label = |g: u32| format!("Graph {g}");
-            let list = egui::ComboBox::from_id_salt("graph").width(70.0).selected_text(label(cx.state.graph.graph)).show_ui(
-                ui,
-                |ui| {
+            let list = egui::ComboBox::from_id_salt("graph")
+                .width(70.0)
+                .selected_text(label(cx.state.graph.graph))
+                .show_ui(ui, |ui| {
                     for g in 0..graphs as u32 {
                         if ui.selectable_label(cx.state.graph.graph == g, label(g)).clicked() {
                             cx.act(Action::SetGraph { graph: g });
                         }
                     }
-                },
-            );
+                });
             super::name_list(&list.response, "graph of the run", &label(cx.state.graph.graph));
         }
         let folded = !cx.state.graph.folded.is_empty();

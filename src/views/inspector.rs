@@ -19,13 +19,7 @@ const LABEL_POINTS: f32 = 90.0;
 /// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
 const FACTS_SHARE: f32 = 0.55;
 
-pub fn ui(
-    ui: &mut Ui,
-    cx: &mut ViewContext<'_>,
-    region: &RegionView,
-    span: &SpanView,
-    accesses: &mut AccessView,
-) {
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &SpanView, accesses: &mut AccessView) {
     let Some(document) = cx.document() else { return };
     let listed = AccessView::has_list(cx.state);
     let (width, all) = (ui.available_width(), ui.available_height());

@@ -43,20 +43,23 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>) {
                     ui.vertical(|ui| {
                         ui.set_width(PLACE_POINTS);
                         ui.strong("What depends on the place");
-                        Grid::new("keys of places").num_columns(2).spacing([10.0, 3.0]).min_row_height(0.0).show(ui, |ui| {
-                            for (keys, what) in CONTEXT_KEYS {
-                                let width = |ui: &mut Ui, points: f32, text: RichText| {
-                                    ui.vertical(|ui| {
-                                        ui.set_width(points);
-                                        ui.add(egui::Label::new(text).wrap());
-                                    });
-                                };
-                                width(ui, CHORDS_POINTS, key(keys, ink));
-                                let words = PLACE_POINTS - CHORDS_POINTS - 12.0;
-                                width(ui, words, RichText::new(what).size(KEY_SIZE));
-                                ui.end_row();
-                            }
-                        });
+                        Grid::new("keys of places").num_columns(2).spacing([10.0, 3.0]).min_row_height(0.0).show(
+                            ui,
+                            |ui| {
+                                for (keys, what) in CONTEXT_KEYS {
+                                    let width = |ui: &mut Ui, points: f32, text: RichText| {
+                                        ui.vertical(|ui| {
+                                            ui.set_width(points);
+                                            ui.add(egui::Label::new(text).wrap());
+                                        });
+                                    };
+                                    width(ui, CHORDS_POINTS, key(keys, ink));
+                                    let words = PLACE_POINTS - CHORDS_POINTS - 12.0;
+                                    width(ui, words, RichText::new(what).size(KEY_SIZE));
+                                    ui.end_row();
+                                }
+                            },
+                        );
                     });
                 });
             });

@@ -44,7 +44,8 @@ impl PaletteView {
             (self.text, self.marked) = (String::new(), 0);
         }
         let found = self.found(cx, recent_runs);
-        let area = Modal::default_area(Id::unique("command palette")).anchor(Align2::CENTER_TOP, Vec2::new(0.0, TOP_POINTS));
+        let area =
+            Modal::default_area(Id::unique("command palette")).anchor(Align2::CENTER_TOP, Vec2::new(0.0, TOP_POINTS));
         let modal = Modal::new(Id::unique("command palette")).area(area).show(ui.ctx(), |ui| {
             ui.set_width(WIDTH_POINTS.min(ui.ctx().content_rect().width() - 40.0));
             self.content(ui, opened, &found)
@@ -134,7 +135,10 @@ fn entries(cx: &ViewContext<'_>, text: &str, recent_runs: &[PathBuf]) -> Vec<Ent
         .filter(|command| !matches!(command.action, Action::ShowPalette { .. }))
         .map(|c| Entry { label: c.label.to_owned(), keys: c.keys.join("  "), action: c.action })
         .collect();
-    all.extend(NodeColor::ALL.map(|color| plain(format!("Graph: colours by {}", color.label()), Action::SetNodeColor { color })));
+    all.extend(
+        NodeColor::ALL
+            .map(|color| plain(format!("Graph: colours by {}", color.label()), Action::SetNodeColor { color })),
+    );
     all.extend(NodeSize::ALL.map(|size| plain(format!("Graph: {}", size.label()), Action::SetNodeSize { size })));
     all.extend(View::ALL.map(|view| plain(format!("Close panel: {}", view.title()), Action::ClosePanel { view })));
     for path in recent_runs {
@@ -194,7 +198,8 @@ fn score(text: &str, label: &str) -> Option<i32> {
         best = next;
     }
     let score = best.into_iter().flatten().max()?;
-    let (joined, typed): (String, String) = (label.iter().filter(|c| !c.is_whitespace()).collect(), text.iter().collect());
+    let (joined, typed): (String, String) =
+        (label.iter().filter(|c| !c.is_whitespace()).collect(), text.iter().collect());
     let whole = if joined.contains(&typed) { WHOLE } else { 0 };
     // Of labels that fit as well, the shorter one is more of what was typed.
     Some(score + whole - (label.len() / 8) as i32)

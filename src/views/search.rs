@@ -167,9 +167,9 @@ impl SearchView {
         });
         let clicked = list.inner;
         let outside = ui.input(|i| i.pointer.any_pressed())
-            && ui.input(|i| i.pointer.interact_pos()).is_some_and(|at| {
-                !list.response.rect.contains(at) && !field_rect.contains(at)
-            });
+            && ui
+                .input(|i| i.pointer.interact_pos())
+                .is_some_and(|at| !list.response.rect.contains(at) && !field_rect.contains(at));
         if let Some((hit, choice)) = chosen.or(clicked) {
             self.choose(cx, &document, hit, choice);
             ui.memory_mut(|m| m.surrender_focus(id));
@@ -215,7 +215,8 @@ impl SearchView {
                 for hit in best {
                     let marked = at == self.marked;
                     let (name, detail) = words(document, cx.state, hit);
-                    let button = Button::selectable(marked, name.trim()).truncate().right_text(RichText::new(&detail).weak());
+                    let button =
+                        Button::selectable(marked, name.trim()).truncate().right_text(RichText::new(&detail).weak());
                     let response = ui.add_sized([ui.available_width(), 18.0], button);
                     let label = format!("{}: {}, {detail}", singular(hits.title), name.trim());
                     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, marked, &label));
@@ -319,7 +320,8 @@ fn words(document: &Document, state: &AppState, hit: &Hit) -> (String, String) {
     });
     match hit.found {
         Found::Tensor(t) => {
-            let detail = tensor(t).map_or_else(String::new, |t| format!("{} {}", t.track.label(), units::bytes(t.bytes)));
+            let detail =
+                tensor(t).map_or_else(String::new, |t| format!("{} {}", t.track.label(), units::bytes(t.bytes)));
             (describe::title(document, Item::Tensor(t)), detail)
         }
         Found::Kind(kind) => (trace.meta.op_names.get(kind as usize).cloned().unwrap_or_default(), ops),

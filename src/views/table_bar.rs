@@ -158,7 +158,11 @@ impl TableBar {
             if let Some(filter) = offer {
                 let title = cx.state.selection.map_or_else(String::new, |item| describe::title(document, item));
                 let title = shorten(title.trim(), 34);
-                if ui.button(format!("+ only {title}")).on_hover_text("list only the ops of the selection  Ctrl+Enter").clicked() {
+                if ui
+                    .button(format!("+ only {title}"))
+                    .on_hover_text("list only the ops of the selection  Ctrl+Enter")
+                    .clicked()
+                {
                     cx.act(Action::SetFilter { filter });
                 }
             }

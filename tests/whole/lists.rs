@@ -58,8 +58,7 @@ fn no_access_is_left_out_and_none_is_of_another_tensor() {
     for name in ["smollm2-135m.tscope", "moe-128x48.tscope"] {
         let trace = bundled(name);
         let count = trace.tensors.len() as u32;
-        let mut asked: Vec<Wanted> =
-            (0..count).step_by(count as usize / 12 + 1).map(|t| of(vec![t], None)).collect();
+        let mut asked: Vec<Wanted> = (0..count).step_by(count as usize / 12 + 1).map(|t| of(vec![t], None)).collect();
         asked.push(of(vec![0, count / 2, count - 1], None));
         asked.push(Wanted { phases: Phase::Prompt.bit(), ..of(vec![0, count / 2], None) });
         let experts = (0..count).filter(|t| trace.tensors[*t as usize].experts.is_some());
@@ -84,9 +83,7 @@ fn the_chain_from_a_pixel_to_a_token_and_back_is_clicks() {
     session.click_at(disk.left_top() + egui::Vec2::new(disk.width() * 0.1, disk.height() / 20.0 * 1.02));
     assert!(matches!(session.scene.state.selection, Some(Item::Tensor(_))));
     let embedding = session.scene.state.selection;
-    session.act(Action::Select {
-        item: Some(ItemRef::Tensor(TensorRef::Name("blk.5.attn_q.weight".to_owned()))),
-    });
+    session.act(Action::Select { item: Some(ItemRef::Tensor(TensorRef::Name("blk.5.attn_q.weight".to_owned()))) });
     let tensor = session.scene.state.selection;
     session.place("25 accesses: 25 reads, 0 writes by 25 ops of layer 5 in 25 passes");
     // Tensor -> op: the list has a line for each access.

@@ -42,7 +42,8 @@ fn names_are_counted_once_and_say_how_many_ops_bear_them() {
     // Kinds are counted as well, and stepping through one goes round.
     let kinds = found("MUL_MAT");
     let hit = kinds.iter().find(|hits| hits.title == "Ops").unwrap().best[0];
-    let products: Vec<u32> = (0..trace.op_count()).filter(|op| trace.op_name(*op) == "MUL_MAT").map(|op| op as u32).collect();
+    let products: Vec<u32> =
+        (0..trace.op_count()).filter(|op| trace.op_name(*op) == "MUL_MAT").map(|op| op as u32).collect();
     assert_eq!(hit.ops, Some((products[0], products.len() as u32)));
     assert_eq!(next_op(&trace, hit.found, Some(products[0])), Some(products[1]));
     assert_eq!(next_op(&trace, hit.found, products.last().copied()), Some(products[0]));
@@ -65,7 +66,9 @@ fn a_tensor_is_found_selected_in_all_views_and_zoomed_to() {
     open_search(&mut session, "blk.5.attn_q");
     session.place("tensor: blk.5.attn_q.weight, DISK 202 KiB");
     key(&mut session, Key::Enter);
-    let Some(Item::Tensor(tensor)) = session.scene.state.selection else { panic!("{:?}", session.scene.state.selection) };
+    let Some(Item::Tensor(tensor)) = session.scene.state.selection else {
+        panic!("{:?}", session.scene.state.selection)
+    };
     let document = session.scene.state.document.clone().unwrap();
     assert_eq!(document.trace.tensors[tensor as usize].name, "blk.5.attn_q.weight");
     assert!(!session.scene.state.interface.search_shown, "the list is out of the way");
@@ -100,7 +103,10 @@ fn arrows_walk_through_kinds_and_an_op_leads_to_the_next_of_its_name() {
     key(&mut session, Key::Slash);
     key(&mut session, Key::ArrowDown);
     key(&mut session, Key::Escape);
-    assert_eq!((session.scene.state.interface.search_shown, session.scene.state.selection), (false, Some(Item::Op(all[1]))));
+    assert_eq!(
+        (session.scene.state.interface.search_shown, session.scene.state.selection),
+        (false, Some(Item::Op(all[1])))
+    );
     key(&mut session, Key::Slash);
     let at = session.canvas("Timeline").center();
     session.click_at(at);

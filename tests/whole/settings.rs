@@ -48,7 +48,10 @@ fn choices_outlive_the_window() {
 
     let mut again = window(&path);
     let state = &again.scene.state;
-    assert_eq!((state.theme, state.heat.palette, state.interface.ui_scale), (Theme::Light, PaletteChoice::Viridis, 1.1));
+    assert_eq!(
+        (state.theme, state.heat.palette, state.interface.ui_scale),
+        (Theme::Light, PaletteChoice::Viridis, 1.1)
+    );
     assert!(again.target.find("Got it").is_none(), "the card was seen");
     assert!(again.target.find_by(|name| name.starts_with("Timeline, ")).is_none(), "a closed panel stays closed");
     again.act(Action::ResetPanels);

@@ -54,9 +54,9 @@ fn choice() -> impl Strategy<Value = Action> {
         layer.clone().prop_map(|layer| Action::Fold { layer: Some(layer) }),
         Just(Action::Unfold { layer: None }),
         prop::option::of(Just(Phase::Prompt)).prop_map(|phase| Action::SetPhase { phase }),
-        layer.clone().prop_map(|layer| Action::SetFilter {
-            filter: Filter { layer: Some(layer), ..Filter::default() }
-        }),
+        layer
+            .clone()
+            .prop_map(|layer| Action::SetFilter { filter: Filter { layer: Some(layer), ..Filter::default() } }),
         Just(Action::FilterTo { item: None }),
         "[a-c]{0,2}".prop_map(|text| Action::SetFilter { filter: Filter { text, ..Filter::default() } }),
         any::<bool>().prop_map(|down| Action::SetSort { keys: vec![SortKey { column: Column::Duration, down }] }),
@@ -74,7 +74,8 @@ fn choice() -> impl Strategy<Value = Action> {
         }),
         Just(Action::UnpinNode { node: None, expert: None }),
         Just(Action::SetMeasure { measure: MeasureChoice::Bytes }),
-        prop_oneof![Just(Order::File), Just(Order::Layer), Just(Order::Heat)].prop_map(|order| Action::SetOrder { order }),
+        prop_oneof![Just(Order::File), Just(Order::Layer), Just(Order::Heat)]
+            .prop_map(|order| Action::SetOrder { order }),
         prop_oneof![Just(Rows::Op), Just(Rows::Pass)].prop_map(|rows| Action::SetRows { rows }),
         any::<bool>().prop_map(|shown| Action::ShowSeeks { shown }),
         Just(Action::SetPalette { palette: PaletteChoice::Viridis }),
