@@ -291,7 +291,7 @@ fn a_film_of_the_window_goes_by_its_own_time() {
     let path = folder.path().join("film");
     session.act(Action::Select { item: Some(tensorscope::state::ItemRef::Op(100)) });
     // An op a frame of the film, whatever time the window's frames take.
-    session.scene.act(Action::Play { ops_per_second: 20.0 });
+    session.scene.act(Action::Play { clock: None, speed: None, ops_per_second: Some(20.0) });
     film_of(&mut session, path.clone(), None, None, 6);
     session.target.find_by(|name| name.contains("0 dropped")).expect("a counter");
     session.click("Stop recording");

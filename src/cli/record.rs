@@ -163,7 +163,8 @@ impl Shoot<'_> {
         }
         if steps > 0.0 && seconds > 0.0 {
             // A hair more, or sums of fractions would leave the last op out.
-            self.do_action(Action::Play { ops_per_second: steps / seconds * (1.0 + 1e-9) });
+            let ops_per_second = Some(steps / seconds * (1.0 + 1e-9));
+            self.do_action(Action::Play { clock: None, speed: None, ops_per_second });
         }
         for _ in 0..frames {
             if let Some(end) = self.frame(fps, &progress)? {

@@ -352,6 +352,9 @@ impl AppState {
             }
             self.show_graph_of(item);
             self.set_selection(item);
+            if remembered {
+                self.reveal();
+            }
         }
     }
 

@@ -177,6 +177,7 @@ impl TimelineView {
             *cx.hover = item.or(*cx.hover);
             response.clone().on_hover_text_at_pointer(text);
         }
+        super::item_menu::on(response, cx, item);
         let quick = Motion { duration_ms: 150.0, ..Motion::default() };
         match mouse {
             Some(Gesture::Click(_)) => match item {

@@ -8,7 +8,7 @@ use super::bands::{self, Band};
 use super::heat_cells::{Cells, Looked};
 use super::heat_engine::{HeatEngine, Source};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, heat_margins, theme};
+use super::{ViewContext, describe, heat_margins, item_menu, theme};
 use crate::analysis::filter::{Region, TensorRef};
 use crate::analysis::links::Item;
 use crate::analysis::probe::{self, Touched};
@@ -441,6 +441,8 @@ fn lives(ui: &Ui, document: &Document, layout: &TrackLayout, scale: &Scale<'_>) 
 }
 
 fn mouse(ui: &Ui, cx: &mut ViewContext<'_>, response: &egui::Response, scale: &Scale<'_>, track: Track, hit: Hit) {
+    let under = hit.touched.as_ref().map(item).or(hit.tensor.map(Item::Tensor));
+    item_menu::on(response, cx, under);
     let (mouse, drawn) = gesture(ui, response);
     draw_box(ui, drawn);
     let rect = scale.rect;
