@@ -115,7 +115,7 @@ fn keys_walk_through_what_is_counted_and_zoom_one_axis() {
     assert!(session.scene.state.heat.bytes[0].now().len() < bytes.len());
     assert_eq!(session.scene.state.heat.ops.now(), ops);
     // What the text boxes of other panels get is not for the heatmap.
-    session.press(Key::Slash, Modifiers::NONE);
+    session.press(Key::F, Modifiers::COMMAND);
     session.press(Key::M, Modifiers::NONE);
     assert_eq!(session.scene.state.heat.measure, MeasureChoice::Bytes);
 }
@@ -188,9 +188,9 @@ fn a_part_of_the_model_files_does_not_outlive_the_order_it_was_selected_in() {
 #[test]
 fn what_plays_can_be_pictured_at_the_moment_it_has_come_to() {
     let mut session = Session::new();
-    session.scene.act(Action::Play { ops_per_second: 600.0 });
+    session.scene.act(Action::Play { clock: None, speed: None, ops_per_second: Some(600.0) });
     session.step(Vec::new());
-    let state = |session: &Session| (session.scene.state.playback.playing, session.scene.state.selection);
+    let state = |session: &Session| (session.scene.state.playback.playing, session.scene.state.playback.head);
     let before = state(&session);
     assert!(before.0);
     let (_, rested) = session.target.settle_at_once(&session.gpu, &mut session.scene, 500).unwrap();

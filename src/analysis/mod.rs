@@ -1,5 +1,6 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod access_list;
 pub mod background;
 pub mod filter;
 pub mod filter_match;
@@ -8,6 +9,7 @@ pub mod graph_search;
 pub mod graph_values;
 pub mod heat;
 pub mod info;
+pub mod lanes;
 pub mod layout;
 mod layout_apart;
 mod layout_block;
@@ -17,9 +19,12 @@ pub mod layout_fdg;
 pub mod layout_graph;
 pub mod layout_start;
 pub mod links;
+pub mod op_index;
 pub mod probe;
 pub mod row_axis;
+pub mod search;
 pub mod seeks;
+pub mod span_totals;
 pub mod stats;
 pub mod table_cells;
 pub mod table_columns;

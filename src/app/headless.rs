@@ -1,5 +1,7 @@
 //! The frame without a window: the same function on a texture, with time and input supplied by the caller.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use egui::{Event, Rect, Vec2, ViewportId};
@@ -23,13 +25,17 @@ pub struct Headless {
     dropped: Vec<egui::DroppedFileHandle>,
     /// The accessibility nodes of the last frame: name and place in points.
     named: Vec<(String, Rect)>,
+    /// Controls of the last frame that have no name.
+    unnamed: Vec<String>,
     frame_ms: f32,
+    /// Something was painted since anybody asked.
+    repainted: bool,
 }
 
 struct Offscreen {
     texture: wgpu::Texture,
-    /// Read-back buffer, kept between pictures: films ask for thousands.
-    staging: wgpu::Buffer,
+    /// Made for the first picture that is read back, and kept for others. Films have their own.
+    staging: OnceCell<wgpu::Buffer>,
     row_bytes: u32,
 }
 
@@ -56,7 +62,9 @@ impl Headless {
             focused: true,
             dropped: Vec::new(),
             named: Vec::new(),
+            unnamed: Vec::new(),
             frame_ms: 0.0,
+            repainted: false,
         })
     }
 
@@ -108,8 +116,17 @@ impl Headless {
         viewport.focused = Some(self.focused);
         let report = self.frame.run(gpu, scene, input, delta, &mut self.target)?;
         gpu.wait()?;
+        self.repainted |= report.painted;
         if let Some(update) = &report.platform_output.accesskit_update {
-            self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
+            self.named = update.nodes.iter().flat_map(|(_, node)| names(node)).collect();
+            let by_id: HashMap<_, _> = update.nodes.iter().map(|(id, node)| (*id, node)).collect();
+            let label_of = |node: &egui::accesskit::Node| {
+                node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| !names(label).is_empty()))
+            };
+            let without = update.nodes.iter().filter(|(_, node)| is_control(node.role()));
+            let without =
+                without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
+            self.unnamed = without.map(|(_, node)| format!("{:?} at {:?}", node.role(), node.bounds())).collect();
         }
         self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;
         Ok(report)
@@ -132,6 +149,11 @@ impl Headless {
         places.min_by(|a, b| a.min.y.total_cmp(&b.min.y).then(a.min.x.total_cmp(&b.min.x)))
     }
 
+    /// Controls of the last frame that screen readers have no name for; with [`Self::name_widgets`] only.
+    pub fn unnamed_controls(&self) -> &[String] {
+        &self.unnamed
+    }
+
     /// Steps until nothing changes any more and the scene is not busy, `max_frames` times at most. Gives the number of
     /// frames made and whether it came to rest.
     pub fn settle(&mut self, gpu: &Gpu, scene: &mut dyn Scene, max_frames: usize) -> Result<(usize, bool), GpuError> {
@@ -146,7 +168,7 @@ impl Headless {
         Ok((max_frames, false))
     }
 
-    /// Steps while time stands still until the scene is not busy: for what plays, and so never rests. As
+    /// Steps while time stands still until the picture stays as it is: for what moves or plays, and so never rests. As
     /// [`Self::settle`] otherwise.
     pub fn settle_at_once(
         &mut self,
@@ -155,15 +177,31 @@ impl Headless {
         max_frames: usize,
     ) -> Result<(usize, bool), GpuError> {
         for frames in 1..=max_frames {
-            self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
-            if !scene.busy() {
-                // What was worked out last shows in the next.
-                self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
-                return Ok((frames + 1, true));
+            if self.stands_still(gpu, scene)? {
+                return Ok((frames, true));
             }
-            std::thread::sleep(BUSY_PAUSE);
         }
         Ok((max_frames, false))
+    }
+
+    /// One step while time stands still; true if the picture will be no other before time goes on.
+    pub fn stands_still(&mut self, gpu: &Gpu, scene: &mut dyn Scene) -> Result<bool, GpuError> {
+        let painted = self.step(gpu, scene, Vec::new(), Duration::ZERO)?.painted;
+        let busy = scene.busy_at_once();
+        if busy && !painted {
+            std::thread::sleep(BUSY_PAUSE);
+        }
+        Ok(!busy && !painted)
+    }
+
+    /// Whether any step since the last call painted something.
+    pub fn take_repainted(&mut self) -> bool {
+        std::mem::take(&mut self.repainted)
+    }
+
+    /// What the picture is on.
+    pub fn texture(&self) -> &wgpu::Texture {
+        &self.target.texture
     }
 
     /// Has the next step paint all of its picture, even what is the same.
@@ -179,6 +217,14 @@ impl Headless {
     /// The picture: width * height * 4 bytes, rows from the top, without padding.
     pub fn read_rgba(&self, gpu: &Gpu) -> Result<Vec<u8>, GpuError> {
         let Offscreen { texture, staging, row_bytes } = &self.target;
+        let staging = staging.get_or_init(|| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("offscreen read-back"),
+                size: u64::from(*row_bytes) * u64::from(texture.height()),
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_texture_to_buffer(
             texture.as_image_copy(),
@@ -199,15 +245,33 @@ impl Headless {
     }
 }
 
-/// Labels carry their text as value, everything else as label.
-fn named(node: &egui::accesskit::Node) -> Option<(String, Rect)> {
-    let name = node.label().or_else(|| node.value())?;
-    let bounds = node.bounds()?;
+/// What a person can do something with.
+fn is_control(role: egui::accesskit::Role) -> bool {
+    use egui::accesskit::Role;
+    matches!(
+        role,
+        Role::Button
+            | Role::CheckBox
+            | Role::ComboBox
+            | Role::Link
+            | Role::RadioButton
+            | Role::Slider
+            | Role::SpinButton
+            | Role::TextInput
+            | Role::MultilineTextInput
+    )
+}
+
+/// Labels carry their text as value, everything else as label; lists have a name, and what is chosen in them.
+fn names(node: &egui::accesskit::Node) -> Vec<(String, Rect)> {
+    let Some(bounds) = node.bounds() else { return Vec::new() };
+    let list = node.role() == egui::accesskit::Role::ComboBox;
+    let value = node.value().filter(|_| list || node.label().is_none());
     let place = Rect::from_min_max(
         egui::pos2(bounds.x0 as f32, bounds.y0 as f32),
         egui::pos2(bounds.x1 as f32, bounds.y1 as f32),
     );
-    Some((name.to_owned(), place))
+    node.label().into_iter().chain(value).map(|name| (name.to_owned(), place)).collect()
 }
 
 impl Offscreen {
@@ -228,13 +292,7 @@ impl Offscreen {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("offscreen read-back"),
-            size: needed,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Ok(Self { texture, staging, row_bytes })
+        Ok(Self { texture, staging: OnceCell::new(), row_bytes })
     }
 }
 

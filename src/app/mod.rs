@@ -2,15 +2,18 @@
 
 mod allocator;
 pub mod exporter;
+pub mod film;
 pub mod frame;
 pub mod headless;
 pub mod input;
 pub mod loader;
+mod panels;
+pub mod pictures;
 pub mod png;
 pub mod sample;
 pub mod script;
+pub mod settings;
 pub mod surface;
-pub mod whole_file;
 pub mod window;
 pub mod workspace;
 

@@ -7,23 +7,35 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use egui::{CentralPanel, Panel, Rect, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
-use super::exporter::{ExportError, Exporter};
+use super::exporter::{Exporter, Written, run_name, write_run};
+use super::film::manifest::FilmedRun;
+use super::film::studio::{News, Pose, Studio};
 use super::loader::{Loader, Message};
+use super::panels;
+use super::pictures::write_report;
 use super::script::Script;
+use super::settings::{self, Keeper, Settings};
 use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
+use crate::export::{ExportError, RowKind, RunExport};
 use crate::formats::ReadError;
-use crate::gpu::{FrameGpu, GpuError};
+use crate::gpu::{FrameGpu, Gpu, GpuError};
+use crate::state::film_choices::{FilmOrder, Part};
 use crate::state::table_choices::RowFormat;
-use crate::state::{Action, AppState, Document, Effect, Theme, View};
-use crate::trace::Trace;
+use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
+use crate::trace::{Trace, Track};
+use crate::views::access_list::AccessView;
 use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
+use crate::views::palette::PaletteView;
 use crate::views::region_totals::RegionView;
+use crate::views::search::SearchView;
+use crate::views::span_totals::SpanView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
-use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
+use crate::views::timeline::TimelineView;
+use crate::views::{ViewContext, describe, health, hint, inspector, key_sheet, keys, menu, status, theme};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
@@ -44,11 +56,19 @@ pub struct Options {
 enum Chosen {
     Run(Option<PathBuf>),
     Rows(Option<PathBuf>, RowFormat),
+    Export(Option<PathBuf>, RunFormat),
+    Report(Option<PathBuf>),
 }
 
 enum RowsWanted {
     Copy(RowFormat),
     Export(PathBuf, RowFormat),
+}
+
+/// A still or a film that is to be begun.
+enum PictureWanted {
+    Still(FilmOrder),
+    Film(FilmOrder),
 }
 
 pub struct Workspace {
@@ -58,9 +78,20 @@ pub struct Workspace {
     graph: GraphView,
     heatmap: HeatmapView,
     region: RegionView,
+    span: SpanView,
     analytics: AnalyticsView,
+    accesses: AccessView,
     table: TableView,
+    timeline: TimelineView,
+    search: SearchView,
+    palette: PaletteView,
     tree: Tree<View>,
+    /// How often the panels were put back where they were at first.
+    panel_resets: u64,
+    recent_runs: Vec<PathBuf>,
+    /// Where choices are kept between starts; nothing where no person sits.
+    keeper: Option<Keeper>,
+    hint_seen: bool,
     /// Where panels were in the last frame.
     places: Vec<(View, Rect)>,
     shown_view: View,
@@ -76,6 +107,16 @@ pub struct Workspace {
     status: Status,
     status_due_s: f64,
     table_keys: TableKeys,
+    studio: Studio,
+    pictures_wanted: Vec<PictureWanted>,
+    /// The panel that the cursor was on last.
+    under: Option<View>,
+    /// The window in points, and the pixels of a point.
+    window: (Rect, f32),
+    /// Shows what another workspace does, and does nothing itself.
+    is_twin: bool,
+    /// Cameras or playback were on their way in the last frame.
+    moves: bool,
     quit: bool,
     waker: Waker,
 }
@@ -89,9 +130,18 @@ impl Workspace {
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
             region: RegionView::default(),
+            span: SpanView::default(),
             analytics: AnalyticsView::default(),
+            accesses: AccessView::default(),
             table: TableView::default(),
-            tree: arrangement(),
+            timeline: TimelineView::default(),
+            search: SearchView::default(),
+            palette: PaletteView::default(),
+            tree: panels::first_arrangement(),
+            panel_resets: 0,
+            recent_runs: Vec::new(),
+            keeper: None,
+            hint_seen: false,
             places: Vec::new(),
             shown_view: View::Graph,
             themed: None,
@@ -104,8 +154,66 @@ impl Workspace {
             status: Status { adapter, ..Status::default() },
             status_due_s: 0.0,
             table_keys: TableKeys::default(),
+            studio: Studio::default(),
+            pictures_wanted: Vec::new(),
+            under: None,
+            window: (Rect::ZERO, 1.0),
+            is_twin: false,
+            moves: false,
             quit: false,
             waker,
+        }
+    }
+
+    /// Takes up the choices that `path` keeps between starts, and keeps what is chosen from now on.
+    pub fn use_settings(&mut self, path: PathBuf) {
+        let (read, fault) = Settings::read(&path);
+        self.status.problem = fault;
+        self.state.theme = read.theme;
+        self.state.heat.palette = read.palette;
+        let mut first = vec![Action::SetUiScale { scale: read.ui_scale }];
+        first.extend(read.columns.clone().map(|columns| Action::SetColumns { columns }));
+        for action in first {
+            // A column that is none is not worth a word.
+            self.state.apply(&action);
+        }
+        if let Some(part) = &read.panels {
+            self.tree = panels::restore(part);
+        }
+        self.state.interface.closed.clone_from(&read.closed);
+        self.state.interface.hint_shown = !read.hint_seen;
+        self.hint_seen = read.hint_seen;
+        self.recent_runs.clone_from(&read.recent_runs);
+        self.palette.recent.clone_from(&read.recent_commands);
+        self.keeper = Some(Keeper::new(path, read));
+    }
+
+    fn settings(&self) -> Settings {
+        let first = panels::describe(&panels::first_arrangement());
+        let columns = &self.state.table.columns;
+        Settings {
+            theme: self.state.theme,
+            ui_scale: self.state.interface.ui_scale,
+            palette: self.state.heat.palette,
+            columns: (!self.state.table.has_usual_columns()).then(|| columns.clone()),
+            panels: panels::describe(&self.tree).filter(|part| Some(part) != first.as_ref()),
+            closed: self.state.interface.closed.clone(),
+            recent_runs: self.recent_runs.clone(),
+            recent_commands: self.palette.recent.clone(),
+            hint_seen: self.hint_seen,
+        }
+    }
+
+    /// Keeps what was chosen, once it has been so for a moment.
+    fn keep_settings(&mut self, context: &egui::Context, now_s: f64) {
+        if self.keeper.is_none() {
+            return;
+        }
+        let now = self.settings();
+        match self.keeper.as_mut().map_or(Ok(None), |keeper| keeper.look(&now, now_s)) {
+            Ok(None) => {}
+            Ok(Some(seconds)) => context.request_repaint_after(std::time::Duration::from_secs_f64(seconds)),
+            Err(problem) => self.status.problem = Some(problem),
         }
     }
 
@@ -175,8 +283,83 @@ impl Workspace {
         self.table.row_count()
     }
 
+    /// Whether cameras or playback were on their way in the last frame.
+    pub fn moves(&self) -> bool {
+        self.moves
+    }
+
+    /// Whether a film is made of this window.
+    pub fn is_recording(&self) -> bool {
+        self.studio.is_recording()
+    }
+
+    /// Frames of the film that is being made of this window.
+    pub fn recorded_frames(&self) -> Option<u32> {
+        self.studio.counted().map(|(frames, _)| frames)
+    }
+
+    /// The window once more, for pictures of it: all of it or one panel alone, without times, memory and cursor.
+    pub(super) fn twin(&self, only: Option<View>) -> Self {
+        let options = Options { only, reproducible: true };
+        let mut twin = Self::new(self.status.adapter.clone(), Waker::none(), options);
+        twin.is_twin = true;
+        twin.pose_as(self);
+        twin
+    }
+
+    /// Has a twin show what `window` shows.
+    pub(super) fn pose_as(&mut self, window: &Self) {
+        self.state = window.state.clone();
+        self.state.hover = None;
+        self.tree = window.tree.clone();
+        self.panel_resets = window.panel_resets;
+        self.shown_view = window.shown_view;
+        self.table.scroll_as(&window.table);
+    }
+
+    /// What of the window is asked for, and where that is.
+    fn pose(&self, order: &FilmOrder) -> Pose {
+        let (window, pixels_per_point) = self.window;
+        let only = match order.choices.part {
+            Part::All => self.options.only,
+            Part::Panel => Some(self.state.full_screen.or(self.under).unwrap_or(self.state.view)),
+            Part::View(view) => Some(view),
+        };
+        let place = only.and_then(|view| self.places.iter().find(|(at, _)| *at == view)).map(|(_, place)| *place);
+        Pose::new(only, place.unwrap_or(window), order.choices.scale.unwrap_or(pixels_per_point))
+    }
+
+    /// Begins the stills and films that were asked for, and goes on with them.
+    fn make_pictures(&mut self, gpu: &Gpu) {
+        let mut studio = std::mem::take(&mut self.studio);
+        for wanted in std::mem::take(&mut self.pictures_wanted) {
+            let Some(document) = self.state.document.clone() else {
+                self.status.problem = Some("there is no run to make pictures of; open one".to_owned());
+                continue;
+            };
+            let begun = match &wanted {
+                PictureWanted::Still(order) => studio.begin_still(gpu, self, order, self.pose(order)),
+                PictureWanted::Film(order) => {
+                    let run = FilmedRun::new(document.name(), &document.trace);
+                    studio.begin_film(gpu, self, order, self.pose(order), run)
+                }
+            };
+            if let Err(error) = begun {
+                self.status.problem = Some(error.to_string());
+            }
+        }
+        for news in studio.work(gpu, self) {
+            match news {
+                News::Done(what) => self.status.notice = Some(what),
+                News::Failed(why) => self.status.problem = Some(why),
+            }
+        }
+        self.studio = studio;
+    }
+
     fn do_actions(&mut self, actions: Vec<Action>) {
-        if !actions.is_empty() {
+        // Cameras move by themselves after much that has something to say.
+        if actions.iter().any(|action| !action.is_camera()) {
             self.status.notice = None;
         }
         for action in actions {
@@ -186,15 +369,34 @@ impl Workspace {
                     Effect::CancelLoading => self.loader = None,
                     Effect::CopyRows(format) => self.rows_wanted.push(RowsWanted::Copy(format)),
                     Effect::ExportRows(path, format) => self.rows_wanted.push(RowsWanted::Export(path, format)),
+                    Effect::ExportRun(path, format) => self.export_run(path, format),
+                    Effect::WriteReport(path) => self.write_report(path),
                     Effect::CancelExport => {
                         if let Some(exporter) = &self.exporter {
                             exporter.cancel();
                         }
                     }
+                    Effect::Still(order) => self.pictures_wanted.push(PictureWanted::Still(order)),
+                    Effect::Record(on, order) => match (on, self.studio.is_recording()) {
+                        (Some(false) | None, true) => self.studio.end_film(),
+                        (Some(true) | None, false) => self.pictures_wanted.push(PictureWanted::Film(order)),
+                        (Some(true), true) => {
+                            self.status.problem = Some("a film is being recorded; stop it first, with F9".to_owned());
+                        }
+                        (Some(false), false) => {}
+                    },
                     Effect::Quit => self.quit = true,
                     Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
                     Effect::Refused(why) => self.status.problem = Some(why),
+                    Effect::Said(what) => self.status.notice = Some(what),
+                    Effect::CopyName(item) => {
+                        if let Some(document) = &self.state.document {
+                            let name = describe::title(document, item).trim().to_owned();
+                            self.status.notice = Some(format!("copied {name}"));
+                            self.copied = Some(name);
+                        }
+                    }
                 }
             }
         }
@@ -215,6 +417,7 @@ impl Workspace {
                     match result {
                         Ok(trace) => {
                             self.status.problem = None;
+                            settings::opened(&mut self.recent_runs, &path);
                             self.forget_cameras();
                             self.show(path, trace);
                         }
@@ -266,6 +469,19 @@ impl Workspace {
         });
     }
 
+    fn choose_export(&mut self, format: RunFormat) {
+        self.choose(move || {
+            let dialog = rfd::FileDialog::new().set_title(format!("Export as {}", format.label()));
+            let path = match format {
+                RunFormat::Parquet => dialog.set_title("Folder of Parquet files to add the run to").pick_folder(),
+                RunFormat::Perfetto => dialog.set_file_name("run.perfetto.json").save_file(),
+                RunFormat::Csv => dialog.set_file_name("ops.csv").save_file(),
+                RunFormat::Json => dialog.set_file_name("ops.json").save_file(),
+            };
+            Chosen::Export(path, format)
+        });
+    }
+
     /// Copies and exports rows, once the table has those that were asked for, and says what came of it.
     fn carry_rows(&mut self) {
         if self.table.fault().is_some() {
@@ -289,9 +505,8 @@ impl Workspace {
             && let Some(exporter) = self.exporter.take()
         {
             match result {
-                Ok(rows) => {
-                    let rows = crate::units::count(rows as u64);
-                    self.status.notice = Some(format!("wrote {rows} rows to {}", exporter.path.display()));
+                Ok(written) => {
+                    self.status.notice = Some(format!("wrote {written} to {}", exporter.path.display()));
                 }
                 Err(ExportError::Cancelled) => self.status.notice = Some("the export was stopped".to_owned()),
                 Err(error) => self.status.problem = Some(error.to_string()),
@@ -300,12 +515,63 @@ impl Workspace {
     }
 
     fn export(&mut self, path: PathBuf, format: RowFormat) {
-        if self.exporter.is_some() {
-            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
+        if self.is_writing() {
             return;
         }
         let Some(listed) = self.table.listed(&self.state) else { return };
-        match Exporter::start(listed, path, format, self.waker.clone()) {
+        let started = Exporter::rows(listed, path, format, self.waker.clone());
+        self.take_exporter(started);
+    }
+
+    /// Writes the ops that the filter lets through, for other tools.
+    fn export_run(&mut self, path: PathBuf, format: RunFormat) {
+        let Some(document) = self.whole_document() else { return };
+        if self.is_writing() {
+            return;
+        }
+        let (filter, phase, order) = (self.state.filter.clone(), self.state.phase, self.state.heat.order);
+        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
+            let track = filter.region.map_or(Track::Disk, |region| region.track);
+            let layout = document.layouts(order)[track as usize];
+            let (trace, name) = (document.trace.clone(), run_name(&document.path));
+            let run = RunExport::new(trace, name, &filter, phase, layout, watch)?;
+            write_run(&run, RowKind::Ops, format, path, watch)
+        });
+        self.take_exporter(started);
+    }
+
+    /// Writes the run's figures, charts and pictures; these are drawn by a GPU context of their own.
+    fn write_report(&mut self, path: PathBuf) {
+        let Some(document) = self.whole_document() else { return };
+        if self.is_writing() {
+            return;
+        }
+        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
+            write_report(document.trace.clone(), &document.path, path, watch)?;
+            Ok(Written { count: 1, what: "report" })
+        });
+        self.take_exporter(started);
+    }
+
+    /// The run, once all of it was read.
+    fn whole_document(&mut self) -> Option<Arc<Document>> {
+        let document = self.state.document.clone()?;
+        if !document.complete {
+            self.status.problem = Some("the run is being read; export it when that is done".to_owned());
+        }
+        document.complete.then_some(document)
+    }
+
+    /// Whether a file is being written, which the status line then says.
+    fn is_writing(&mut self) -> bool {
+        if self.exporter.is_some() {
+            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
+        }
+        self.exporter.is_some()
+    }
+
+    fn take_exporter(&mut self, started: std::io::Result<Exporter>) {
+        match started {
             Ok(exporter) => self.exporter = Some(exporter),
             Err(error) => self.status.problem = Some(format!("no thread to write with: {error}")),
         }
@@ -320,11 +586,17 @@ impl Workspace {
         self.status.graph = self.graph.status(&self.state);
         self.status.rows = Some(self.table.row_count());
         self.status.table = self.table.stage();
+        let working = [
+            (self.search.is_working(), "searching"),
+            (self.accesses.is_working(), "looking accesses up"),
+            (self.region.is_working(), "adding the region up"),
+        ];
+        self.status.working = working.into_iter().find(|(works, _)| *works).map(|(_, what)| what);
         self.status.export = self.exporter.as_ref().map(|exporter| {
-            let (done, total) = exporter.rows();
             let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());
-            (name.to_string_lossy().into_owned(), done as u64, total as u64)
+            (name.to_string_lossy().into_owned(), exporter.thousandths())
         });
+        self.status.film = self.studio.counted();
         if !self.options.reproducible && time.now_s >= self.status_due_s {
             self.status_due_s = time.now_s + STATUS_SECONDS;
             self.status.frame_ms = Some(time.last.total_ms());
@@ -344,10 +616,10 @@ impl Workspace {
         match view {
             View::Graph => self.graph.ui(ui, &mut cx, gpu),
             View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
-            View::Timeline => timeline::ui(ui, &mut cx),
+            View::Timeline => self.timeline.ui(ui, &mut cx),
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx, &self.region),
+            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span, &mut self.accesses),
             View::Analytics => self.analytics.ui(ui, &mut cx),
         }
     }
@@ -365,6 +637,24 @@ impl Workspace {
             }
             self.places.push((view, ui.available_rect_before_wrap()));
             self.panel(ui, view, actions, hover, gpu);
+            return;
+        }
+        if self.panel_resets != self.state.interface.panel_resets {
+            self.panel_resets = self.state.interface.panel_resets;
+            self.tree = panels::first_arrangement();
+        }
+        let panes: Vec<(TileId, View)> = self.tree.tiles.iter().filter_map(|(id, tile)| pane(*id, tile)).collect();
+        for (id, view) in panes {
+            self.tree.set_visible(id, !self.state.interface.closed.contains(&view));
+        }
+        if View::ALL.iter().all(|view| self.state.interface.closed.contains(view)) {
+            ui.vertical_centered(|ui| {
+                ui.add_space(ui.available_height() * 0.4);
+                ui.label("All panels are closed; the View menu has each.");
+                if ui.button("Panels where they were at first").clicked() {
+                    actions.push(Action::ResetPanels);
+                }
+            });
             return;
         }
         if self.shown_view != self.state.view {
@@ -393,7 +683,9 @@ impl Scene for Workspace {
             match chosen {
                 Chosen::Run(Some(path)) => self.open(path),
                 Chosen::Rows(Some(path), format) => self.act(Action::ExportRows { path, format }),
-                Chosen::Run(None) | Chosen::Rows(None, _) => {}
+                Chosen::Export(Some(path), format) => self.act(Action::ExportRun { path, format }),
+                Chosen::Report(Some(path)) => self.act(Action::WriteReport { path }),
+                Chosen::Run(None) | Chosen::Rows(None, _) | Chosen::Export(None, _) | Chosen::Report(None) => {}
             }
         }
         let asked = std::mem::take(&mut self.actions);
@@ -403,17 +695,39 @@ impl Scene for Workspace {
             let due = self.script.due();
             self.do_actions(due);
         }
+        self.hint_seen |= self.keeper.is_some() && !self.state.interface.hint_shown;
+        let scale = self.state.interface.ui_scale;
+        if (context.zoom_factor() - scale).abs() > f32::EPSILON {
+            context.set_zoom_factor(scale);
+        }
+        // Sizes are the state's, so that menus and scripts change the same ones as keys.
+        if context.options(|options| options.zoom_with_keyboard) {
+            context.options_mut(|options| options.zoom_with_keyboard = false);
+        }
         if self.themed != Some(self.state.theme) {
             theme::apply(context, self.state.theme);
             self.themed = Some(self.state.theme);
         }
-        if self.state.advance(time.delta.as_secs_f64() * 1000.0) || !self.script.is_done() {
-            context.request_repaint();
+        // A film's time goes by its frames.
+        let delta = self.studio.delta(time.now_s).unwrap_or(time.delta);
+        self.moves = self.state.advance(delta.as_secs_f64() * 1000.0);
+        match self.studio.next_frame_in(time.now_s) {
+            Some(pause) => context.request_repaint_after(pause),
+            None if self.moves || !self.script.is_done() => context.request_repaint(),
+            None => {}
         }
         let waker = self.waker.clone();
         self.table.prepare(&self.state, move || waker.wake());
         let waker = self.waker.clone();
         self.region.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.span.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.timeline.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.accesses.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.search.prepare(&self.state, move || waker.wake());
         self.carry_rows();
         if !self.rows_wanted.is_empty() {
             context.request_repaint();
@@ -422,6 +736,7 @@ impl Scene for Workspace {
             context.request_repaint_after(std::time::Duration::from_millis(100));
         }
         self.update_status(time);
+        self.keep_settings(context, time.now_s);
     }
 
     fn ui(&mut self, ui: &mut Ui, gpu: &mut FrameGpu<'_>) {
@@ -433,6 +748,8 @@ impl Scene for Workspace {
         let mut hover = None;
         let at = ui.input(|i| i.pointer.latest_pos());
         let under = at.and_then(|at| self.places.iter().find(|(_, rect)| rect.contains(at))).map(|(view, _)| *view);
+        self.under = under.or(self.under);
+        self.window = (ui.ctx().content_rect(), ui.pixels_per_point());
         {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
             let wishes = keys::handle(ui, &mut cx, under, self.graph.ends_work(&self.state));
@@ -445,11 +762,23 @@ impl Scene for Workspace {
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
-            let wishes = Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx)).inner;
+            let wishes =
+                Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx, &mut self.search, &self.recent_runs)).inner;
             Panel::bottom("status").show(ui, |ui| status::ui(ui, &mut cx, &self.status));
-            keys::sheet(ui, &mut cx);
+            key_sheet::ui(ui, &mut cx);
+            hint::ui(ui, &mut cx);
+            self.palette.ui(ui, &mut cx, &self.recent_runs);
             if wishes.open_folder || wishes.open_file {
                 self.choose_run(wishes.open_folder);
+            }
+            if let Some(format) = wishes.export {
+                self.choose_export(format);
+            }
+            if wishes.report {
+                self.choose(|| {
+                    let dialog = rfd::FileDialog::new().set_title("Report").set_file_name("report.html");
+                    Chosen::Report(dialog.save_file())
+                });
             }
         }
         let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);
@@ -469,6 +798,10 @@ impl Scene for Workspace {
         // Only a graph that is on screen can answer what is asked of it.
         let graph_asked =
             self.state.graph.request.is_some() && self.places.iter().any(|(view, _)| *view == View::Graph);
+        if self.is_twin {
+            // Whoever does something does it in the window.
+            actions.clear();
+        }
         if !actions.is_empty() || self.state.hover != hover || graph_asked {
             ui.ctx().request_repaint();
         }
@@ -481,21 +814,43 @@ impl Scene for Workspace {
         self.heatmap.draw(&self.state, gpu);
     }
 
+    fn after(&mut self, gpu: &Gpu) {
+        self.make_pictures(gpu);
+    }
+
     fn gpu_fault(&mut self, error: &GpuError) {
         self.status.problem = Some(error.to_string());
     }
 
     fn busy(&self) -> bool {
+        self.busy_at_once() || self.heatmap.is_working() || !self.script.is_done()
+    }
+
+    fn busy_at_once(&self) -> bool {
         self.loader.is_some()
             || self.graph.is_settling(&self.state)
             || self.graph.is_working()
-            || self.heatmap.is_working()
+            || self.heatmap.is_working_at_once()
             || self.region.is_working()
+            || self.accesses.is_working()
+            || self.search.is_working()
+            || self.span.is_working()
+            || self.timeline.is_working()
             || self.analytics.is_working()
             || self.table.is_working()
             || self.carries_rows()
-            || !self.script.is_done()
+            || self.studio.is_working()
+            || !self.pictures_wanted.is_empty()
             || !self.actions.is_empty()
+    }
+
+    fn close_requested(&mut self) -> bool {
+        let now = self.settings();
+        if let Some(Err(problem)) = self.keeper.as_mut().map(|keeper| keeper.write(&now)) {
+            eprintln!("tensorscope: {problem}");
+        }
+        self.studio.close();
+        true
     }
 
     fn title(&self) -> String {
@@ -525,30 +880,11 @@ fn welcome(ui: &mut Ui, loading: bool, problem: Option<&str>) {
     });
 }
 
-/// The panels where they are when a run opens: design.md section 7.
-fn arrangement() -> Tree<View> {
-    let mut tiles = Tiles::default();
-    let mut tab = |views: &[View]| {
-        let panes = views.iter().map(|view| tiles.insert_pane(*view)).collect();
-        tiles.insert_tab_tile(panes)
-    };
-    let (graph, heatmap) = (tab(&[View::Graph]), tab(&[View::Heatmap]));
-    let middle = tab(&[View::Timeline]);
-    let (table, inspector) = (tab(&[View::Table, View::Analytics, View::Health]), tab(&[View::Inspector]));
-    let share = |tiles: &mut Tiles<View>, vertical: bool, parts: &[(TileId, f32)]| {
-        let ids: Vec<TileId> = parts.iter().map(|(id, _)| *id).collect();
-        let parent = if vertical { tiles.insert_vertical_tile(ids) } else { tiles.insert_horizontal_tile(ids) };
-        if let Some(Tile::Container(egui_tiles::Container::Linear(linear))) = tiles.get_mut(parent) {
-            for (id, share) in parts {
-                linear.shares.set_share(*id, *share);
-            }
-        }
-        parent
-    };
-    let top = share(&mut tiles, false, &[(graph, 1.0), (heatmap, 1.1)]);
-    let bottom = share(&mut tiles, false, &[(table, 3.0), (inspector, 1.0)]);
-    let root = share(&mut tiles, true, &[(top, 3.0), (middle, 0.95), (bottom, 1.55)]);
-    Tree::new(egui::Id::unique("panels"), root, tiles)
+fn pane(id: TileId, tile: &Tile<View>) -> Option<(TileId, View)> {
+    match tile {
+        Tile::Pane(view) => Some((id, *view)),
+        Tile::Container(_) => None,
+    }
 }
 
 /// The panels, seen from the tree that places them.
@@ -581,6 +917,13 @@ impl Behavior<View> for Panels<'_, '_> {
         _scroll: &mut f32,
     ) {
         let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
+        let label = format!("Close panel: {}", view.title());
+        let close =
+            ui.add(egui::Button::new("\u{2716}").frame(false)).on_hover_text(format!("{label}; the View menu has it"));
+        close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
+        if close.clicked() {
+            self.actions.push(Action::ClosePanel { view: *view });
+        }
         let button = egui::Button::new("\u{26F6}").frame(false);
         let label = format!("Full screen: {}", view.title());
         let response = ui.add(button).on_hover_text(format!("{label}  F"));

@@ -31,8 +31,14 @@ pub enum Command {
     Layout(LayoutArgs),
     /// Write a run as a native .tscope folder
     Convert(ConvertArgs),
+    /// Write a run for other tools: CSV, JSON, Parquet or a Perfetto trace
+    Export(ExportArgs),
+    /// Write the figures, charts and pictures of a run as one HTML file
+    Report(ReportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
+    /// Write a film of the window, or of one panel: numbered PNG files of every frame, and a manifest
+    Record(RecordArgs),
     /// List every Action that scripts, keys and menus can send
     Actions(ActionsArgs),
     /// Measure opening, drawing and computing, here and now
@@ -72,6 +78,35 @@ pub struct ConvertArgs {
     /// Copies of the run behind each other, for trying sizes
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub repeat: u32,
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    pub run: PathBuf,
+    #[arg(long, value_enum)]
+    pub format: ExportFormatArg,
+    /// File to write, or the folder of Parquet files to add the run to; - is standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// What a row of CSV and JSON is
+    #[arg(long, value_enum, default_value_t = RowsArg::Ops)]
+    pub rows: RowsArg,
+    /// Ops to write, as a filter of `set_filter` [default: all]
+    #[arg(long, value_name = "JSON")]
+    pub filter: Option<String>,
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// What Parquet files and traces call the run [default: the name of its file]
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    pub run: PathBuf,
+    /// HTML file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
 }
 
 #[derive(Args)]
@@ -177,6 +212,32 @@ pub struct RenderArgs {
 }
 
 #[derive(Args)]
+pub struct RecordArgs {
+    pub run: PathBuf,
+    /// Folder to write, which must not exist or be empty
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Script to play: one JSON action a line [default: play the run from start to end]
+    #[arg(long)]
+    pub actions: Option<PathBuf>,
+    /// Frames a second
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: u32,
+    /// Frames to write at most [default: until the script is done and nothing moves, or 10 s without a script]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub frames: Option<u32>,
+    /// Pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = size)]
+    pub size: [u32; 2],
+    /// Panel to film alone, or the whole window
+    #[arg(long, value_enum, default_value_t = ViewArg::All)]
+    pub view: ViewArg,
+    /// Pixels for one point of text and lines
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
+    pub scale: f32,
+}
+
+#[derive(Args)]
 pub struct ActionsArgs {
     /// One JSON document on stdout
     #[arg(long)]
@@ -231,6 +292,7 @@ pub enum PhaseArg {
 }
 
 impl PhaseArg {
+    /// None is all of them.
     pub fn phase(self) -> Option<Phase> {
         match self {
             Self::All => None,
@@ -239,6 +301,23 @@ impl PhaseArg {
             Self::Warmup => Some(Phase::Warmup),
         }
     }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormatArg {
+    Csv,
+    Json,
+    /// A folder of tables for DuckDB, Polars and Spark, partitioned by run and pass
+    Parquet,
+    /// A trace for ui.perfetto.dev
+    Perfetto,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowsArg {
+    Ops,
+    /// Ranges of bytes that ops touch
+    Accesses,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]

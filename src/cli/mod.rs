@@ -5,17 +5,22 @@ mod args;
 mod bench;
 mod bench_graph;
 mod bench_heat;
+mod bench_playback;
 mod bench_stats;
 mod bench_table;
 mod bench_window;
 mod convert;
 mod doctor;
 mod engine;
+mod export;
 mod heatmap;
 mod info;
+mod interrupt;
 mod layer;
 mod layout;
+mod record;
 mod render;
+mod report;
 mod stats;
 mod stats_text;
 mod system_library;
@@ -27,11 +32,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde::Serialize;
 
+use crate::app::film::FilmError;
 use crate::app::png::PngError;
 use crate::app::sample;
 use crate::app::script::ScriptError;
+use crate::app::settings;
 use crate::app::window::{self, WindowError};
 use crate::app::workspace::{Options, Workspace};
+use crate::export::ExportError;
 use crate::formats::{self, Progress, ReadError};
 use crate::gpu::GpuError;
 use crate::gpu::heat::HeatGpuError;
@@ -56,6 +64,10 @@ pub enum CliError {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Png(#[from] PngError),
+    #[error(transparent)]
+    Film(#[from] FilmError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
@@ -93,9 +105,12 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Layout(args)) => layout::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Render(args)) => render::run(&args),
+        Some(Command::Record(args)) => record::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         None => window(arguments.run),
     }
@@ -114,6 +129,9 @@ fn window(run: Option<PathBuf>) -> Result<(), CliError> {
     std::fs::metadata(&run).map_err(|error| ReadError::io(&run, error))?;
     Ok(window::run("tensorscope", move |gpu, waker| {
         let mut workspace = Workspace::new(gpu.adapter_name(), waker, Options::default());
+        if let Some(path) = settings::path() {
+            workspace.use_settings(path);
+        }
         workspace.open(run);
         Box::new(workspace)
     })?)

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
+use super::film_choices::Part;
+use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, ShownColumn};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::row_axis::Rows;
@@ -15,7 +17,7 @@ use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
 /// A panel of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum View {
     Graph,
@@ -59,6 +61,10 @@ pub enum ItemRef {
         expert: u32,
     },
     Region(Region),
+    /// Time from the run's first stamp, both ends as in a Rust range.
+    Span {
+        time_ns: [u64; 2],
+    },
 }
 
 /// Where a camera goes: a tensor, layer or op, a rectangle of the heatmap, or a node of the graph.
@@ -70,6 +76,8 @@ pub enum ZoomTarget {
     Op(u32),
     Pass(u32),
     Node(String),
+    /// Whatever is selected.
+    Selection,
     /// Bytes of a track and, if given, ops; both ends as in a Rust range.
     Range {
         track: Track,
@@ -204,6 +212,33 @@ pub enum Trail {
     Path(String),
 }
 
+/// What a run, or the filtered ops of it, is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunFormat {
+    /// One row an op.
+    Csv,
+    /// The same as a list.
+    Json,
+    /// A folder of files for query engines.
+    Parquet,
+    /// A trace for ui.perfetto.dev.
+    Perfetto,
+}
+
+impl RunFormat {
+    pub const ALL: [Self; 4] = [Self::Parquet, Self::Perfetto, Self::Csv, Self::Json];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Json => "JSON",
+            Self::Parquet => "Parquet",
+            Self::Perfetto => "Perfetto",
+        }
+    }
+}
+
 /// One thing done. In scripts one JSON object a line, with the name in `action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -330,6 +365,13 @@ pub enum Action {
         format: RowFormat,
     },
     CancelExport,
+    ExportRun {
+        path: PathBuf,
+        format: RunFormat,
+    },
+    WriteReport {
+        path: PathBuf,
+    },
     Fold {
         layer: Option<u32>,
     },
@@ -378,11 +420,30 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expert: Option<u32>,
     },
+    /// Goes on with the clock and the speed that were chosen last where it names none.
     Play {
-        #[serde(default = "default_speed")]
-        ops_per_second: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<Clock>,
+        /// In the unit of the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speed: Option<f64>,
+        /// The speed by ops, and that clock unless another is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ops_per_second: Option<f64>,
     },
     Pause,
+    SetClock {
+        clock: Clock,
+    },
+    SetSpeed {
+        speed: f64,
+    },
+    LoopSpan {
+        ops: Option<[u32; 2]>,
+    },
+    Seek {
+        op: Option<u32>,
+    },
     Step {
         by: Stride,
         #[serde(default)]
@@ -396,6 +457,41 @@ pub enum Action {
     },
     Back,
     Forward,
+    Undo,
+    Redo,
+    ShowPalette {
+        shown: bool,
+    },
+    ShowSearch {
+        shown: bool,
+    },
+    Search {
+        /// A regular expression between slashes.
+        text: String,
+    },
+    FilterTo {
+        /// The selection, if none is given.
+        #[serde(default)]
+        item: Option<ItemRef>,
+    },
+    CopyName {
+        /// The selection, if none is given.
+        #[serde(default)]
+        item: Option<ItemRef>,
+    },
+    ClosePanel {
+        view: View,
+    },
+    ResetPanels,
+    SetUiScale {
+        scale: f32,
+    },
+    StepUiScale {
+        larger: bool,
+    },
+    ShowHint {
+        shown: bool,
+    },
     ShowKeys {
         shown: bool,
     },
@@ -403,6 +499,35 @@ pub enum Action {
         path: PathBuf,
     },
     CancelLoading,
+    Still {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    Record {
+        /// Begins, or ends; the other of what it does now if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    SetFilm {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
     Quit,
     Wait {
         frames: u32,
@@ -428,8 +553,4 @@ impl Axes {
 
 fn middle() -> f64 {
     0.5
-}
-
-fn default_speed() -> f64 {
-    30.0
 }

@@ -3,19 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::action::{Action, Axes, ItemRef, Stride, View, ZoomTarget};
+use super::action::{Action, Axes, ItemRef, RunFormat, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
+use super::film_choices::FilmOrder;
 use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
 use crate::analysis::filter::{Filter, Region};
 use crate::analysis::links::Item;
+use crate::analysis::span_totals::TimeSpan;
+use crate::trace::tracks::phase_bits;
 use crate::trace::{Graph, Track};
 
 /// What an Action asks of whoever owns the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     Open(PathBuf),
     CancelLoading,
+    Still(FilmOrder),
+    /// Begins a film, ends it, or does the other of what is done now.
+    Record(Option<bool>, FilmOrder),
     Quit,
     /// A script's wait, in frames.
     Wait(u32),
@@ -23,10 +29,17 @@ pub enum Effect {
     CopyRows(RowFormat),
     ExportRows(PathBuf, RowFormat),
     CancelExport,
+    /// The ops that the filter lets through, as files for other tools.
+    ExportRun(PathBuf, RunFormat),
+    WriteReport(PathBuf),
     /// What an Action named is not in the run.
     NotFound(String),
     /// An Action asked for what cannot be: a sentence that says why and what to do.
     Refused(String),
+    /// What was done, in words.
+    Said(String),
+    /// The name of an item, for the clipboard.
+    CopyName(Item),
 }
 
 /// The camera never shows less than this.
@@ -44,9 +57,13 @@ impl AppState {
     pub fn set_document(&mut self, document: Arc<Document>) {
         let same_run = self.document.as_ref().is_some_and(|old| old.path == document.path && !old.complete);
         if !same_run {
-            let (heat, table) = (self.heat.clone(), self.table.clone());
-            *self = Self { theme: self.theme, heat, table, view: self.view, ..Self::default() };
+            let (heat, table, interface) = (self.heat.clone(), self.table.clone(), self.interface.clone());
+            let playback = self.playback.chosen();
+            let (theme, film, view) = (self.theme, self.film, self.view);
+            *self = Self { theme, film, heat, table, interface, playback, view, ..Self::default() };
         }
+        // Its steps name items by number.
+        self.history = super::History::default();
         let old_selection = self.selection;
         self.table.suit(&document.trace);
         self.document = Some(document);
@@ -60,7 +77,7 @@ impl AppState {
 
     /// Does `action`; the effects are for the caller to carry out.
     pub fn apply(&mut self, action: &Action) -> Vec<Effect> {
-        match self.change(action) {
+        match self.noting_choices(action, |state| state.change(action)) {
             Ok(effect) => effect.into_iter().collect(),
             Err(missing) => vec![Effect::NotFound(missing)],
         }
@@ -75,7 +92,11 @@ impl AppState {
                     self.remember();
                     self.show_graph_of(item);
                     self.set_selection(item);
+                    self.reveal();
                 }
+            }
+            Action::ZoomTo { target: ZoomTarget::Selection, .. } if self.selection.is_none() => {
+                return Ok(Some(nothing_selected()));
             }
             Action::ZoomTo { target, motion } => {
                 self.remember();
@@ -109,6 +130,7 @@ impl AppState {
             Action::Fit { view, motion } => self.fit(*view, *motion),
             Action::SetView { view } => {
                 self.view = *view;
+                self.interface.closed.remove(view);
                 if self.full_screen.is_some() {
                     self.full_screen = Some(*view);
                 }
@@ -127,23 +149,17 @@ impl AppState {
                 self.relink();
             }
             Action::SetPass { pass } => self.set_pass(*pass)?,
-            Action::SetPhase { phase } => self.phase = *phase,
+            Action::SetPhase { phase } => {
+                self.phase = *phase;
+                self.relink();
+            }
             Action::SetMeasure { measure } => self.heat.measure = *measure,
             Action::SetAggregate { aggregate } => self.heat.aggregate = *aggregate,
             Action::SetDirection { direction } => self.heat.direction = *direction,
             Action::SetOrder { order } => {
                 if self.heat.order != *order {
                     self.remember();
-                    self.heat.order = *order;
-                    // Bytes of a region are those of the order that it was selected in.
-                    let of_disk = |region: &Region| region.track == Track::Disk;
-                    if matches!(self.selection, Some(Item::Region(region)) if of_disk(&region)) {
-                        self.selection = None;
-                    }
-                    self.filter.region = self.filter.region.filter(|region| !of_disk(region));
-                    // Bytes of the other order are other tensors: show all, then what was selected stands out.
-                    let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
-                    self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());
+                    self.show_order(*order);
                     self.relink();
                 }
             }
@@ -167,6 +183,8 @@ impl AppState {
             Action::CopyRows { format } => return Ok(Some(Effect::CopyRows(*format))),
             Action::ExportRows { path, format } => return Ok(Some(Effect::ExportRows(path.clone(), *format))),
             Action::CancelExport => return Ok(Some(Effect::CancelExport)),
+            Action::WriteReport { path } => return Ok(Some(Effect::WriteReport(path.clone()))),
+            Action::ExportRun { path, format } => return Ok(Some(Effect::ExportRun(path.clone(), *format))),
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
                 self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));
@@ -199,40 +217,103 @@ impl AppState {
             Action::SetLayoutEngine { engine } => self.graph.engine = *engine,
             Action::PinNode { node, expert, x, y } => return Ok(self.pin_node(node, *expert, [*x, *y]).err()),
             Action::UnpinNode { node, expert } => return Ok(self.unpin_node(node.as_deref(), *expert).err()),
-            Action::Play { ops_per_second } => {
-                self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
-                self.playback.ops_per_second = *ops_per_second;
+            Action::Play { clock, speed, ops_per_second } => {
+                return Ok(self.play(*clock, *speed, *ops_per_second).err());
             }
-            Action::Pause => self.playback.playing = false,
+            Action::Pause => self.pause(),
+            Action::SetClock { clock } => return Ok(self.set_clock(*clock).err()),
+            Action::SetSpeed { speed } => return Ok(self.set_speed(self.playback.clock, *speed).err()),
+            Action::LoopSpan { ops } => return Ok(self.loop_span(*ops).err()),
+            Action::Seek { op } => self.seek(*op)?,
             Action::Step { by, back } => self.step(*by, *back)?,
             Action::FullScreen { view } => {
                 self.full_screen = *view;
                 self.view = view.unwrap_or(self.view);
             }
             Action::SetTheme { theme } => self.theme = *theme,
-            Action::Back => {
-                if let Some(look) = self.back.pop() {
-                    self.forward.push(self.look());
-                    self.restore(look);
-                }
+            Action::ShowPalette { shown } => self.interface.palette_shown = *shown,
+            Action::ShowSearch { shown } => self.interface.search_shown = *shown,
+            Action::Search { text } => {
+                self.interface.search.clone_from(text);
+                self.interface.search_shown = true;
             }
-            Action::Forward => {
-                if let Some(look) = self.forward.pop() {
-                    self.back.push(self.look());
-                    self.restore(look);
-                }
+            Action::ShowHint { shown } => self.interface.hint_shown = *shown,
+            Action::FilterTo { item } => return self.filter_to(item.as_ref()),
+            Action::CopyName { item } => match self.item_or_selection(item.as_ref())? {
+                Some(item) => return Ok(Some(Effect::CopyName(item))),
+                None => return Ok(Some(nothing_selected())),
+            },
+            Action::ClosePanel { view } => {
+                self.interface.closed.insert(*view);
+                self.full_screen = self.full_screen.filter(|shown| shown != view);
             }
+            Action::ResetPanels => {
+                self.interface.closed.clear();
+                self.interface.panel_resets += 1;
+                self.full_screen = None;
+            }
+            Action::SetUiScale { scale } => self.interface.set_ui_scale(*scale),
+            Action::StepUiScale { larger } => self.interface.step_ui_scale(*larger),
+            Action::Undo => return Ok(Some(self.undo())),
+            Action::Redo => return Ok(Some(self.redo())),
+            Action::Back => self.go_back(),
+            Action::Forward => self.go_forward(),
             Action::ShowKeys { shown } => self.keys_shown = *shown,
             Action::Open { path } => return Ok(Some(Effect::Open(path.clone()))),
             Action::CancelLoading => return Ok(Some(Effect::CancelLoading)),
+            Action::Still { path, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, None) {
+                    Ok(choices) => Effect::Still(FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::Record { on, path, fps, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, *fps) {
+                    Ok(choices) => Effect::Record(*on, FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::SetFilm { fps, scale, view } => return Ok(self.set_film(*view, *scale, *fps)),
             Action::Quit => return Ok(Some(Effect::Quit)),
             Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
         }
         Ok(None)
     }
 
+    /// Shows the DISK track in another order.
+    pub(super) fn show_order(&mut self, order: crate::trace::tracks::Order) {
+        self.heat.order = order;
+        // Bytes of a region are those of the order that it was selected in.
+        let of_disk = |region: &Region| region.track == Track::Disk;
+        if matches!(self.selection, Some(Item::Region(region)) if of_disk(&region)) {
+            self.selection = None;
+        }
+        self.filter.region = self.filter.region.filter(|region| !of_disk(region));
+        // Bytes of the other order are other tensors: show all, then what was selected stands out.
+        let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
+        self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());
+    }
+
+    fn item_or_selection(&self, item: Option<&ItemRef>) -> Result<Option<Item>, String> {
+        item.map_or(Ok(self.selection), |item| self.find(item).map(Some))
+    }
+
+    fn filter_to(&mut self, item: Option<&ItemRef>) -> Result<Option<Effect>, String> {
+        let Some(item) = self.item_or_selection(item)? else { return Ok(Some(nothing_selected())) };
+        let Some(filter) = self.filter_of(item) else {
+            let why = "no op of the run is known to touch it, so the table has nothing to list of it";
+            return Ok(Some(Effect::Refused(why.to_owned())));
+        };
+        self.filter = self.filter.with(&filter);
+        if self.full_screen.is_none() {
+            self.view = View::Table;
+            self.interface.closed.remove(&View::Table);
+        }
+        Ok(None)
+    }
+
     /// The item that is meant, if the run has it.
-    fn find(&self, item: &ItemRef) -> Result<Item, String> {
+    pub(super) fn find(&self, item: &ItemRef) -> Result<Item, String> {
         let document = self.document.as_ref().ok_or("a run")?;
         let trace = &document.trace;
         let tensor = |wanted: &crate::analysis::filter::TensorRef| {
@@ -254,6 +335,10 @@ impl AppState {
                 Item::Expert { tensor, expert: within(*expert, experts as usize, "expert")? }
             }
             ItemRef::Region(region) => Item::Region(self.within_run(*region)),
+            ItemRef::Span { time_ns } => {
+                let [from, to] = time_ns.map(|ns| ns.min(trace.duration_ns()));
+                Item::Span(TimeSpan { start_ns: from.min(to), end_ns: from.max(to) })
+            }
         })
     }
 
@@ -315,7 +400,7 @@ impl AppState {
         }
     }
 
-    fn set_layer(&mut self, layer: Option<u32>, add: bool) -> Result<(), String> {
+    pub(super) fn set_layer(&mut self, layer: Option<u32>, add: bool) -> Result<(), String> {
         if let Some(layer) = layer.filter(|&l| l >= self.shown_layers()) {
             return Err(format!("layer {layer}"));
         }
@@ -335,51 +420,12 @@ impl AppState {
         Ok(())
     }
 
-    fn set_pass(&mut self, pass: u32) -> Result<(), String> {
+    pub(super) fn set_pass(&mut self, pass: u32) -> Result<(), String> {
         let item = Some(self.find(&ItemRef::Pass(pass))?);
         self.remember();
         self.show_graph_of(item);
         self.set_selection(item);
-        Ok(())
-    }
-
-    fn step(&mut self, by: Stride, back: bool) -> Result<(), String> {
-        let moved = |at: Option<u32>, count: usize| -> Option<u32> {
-            let last = u32::try_from(count).ok()?.checked_sub(1)?;
-            Some(match (at, back) {
-                (None, false) => 0,
-                (None, true) => last,
-                (Some(at), false) => (at + 1).min(last),
-                (Some(at), true) => at.saturating_sub(1),
-            })
-        };
-        let trace = self.document.as_ref().map(|d| d.trace.clone());
-        let (pass, layer) = match self.selection {
-            Some(Item::Pass(pass)) => (Some(pass), self.graph.layer),
-            Some(Item::Op(op)) => (trace.and_then(|t| t.ops.pass.get(op as usize).copied()), self.graph.layer),
-            Some(Item::Layer(layer)) => (self.pass, Some(layer)),
-            _ => (self.pass, self.graph.layer),
-        };
-        match by {
-            Stride::Op => {
-                if let Some(op) = moved(self.current_op(), self.op_count()) {
-                    self.remember();
-                    self.show_graph_of(Some(Item::Op(op)));
-                    self.set_selection(Some(Item::Op(op)));
-                }
-            }
-            Stride::Layer => {
-                if let Some(layer) = moved(layer, self.shown_layers() as usize) {
-                    self.set_layer(Some(layer), false)?;
-                }
-            }
-            Stride::Pass => {
-                let passes = self.document.as_ref().map_or(0, |d| d.trace.passes.len());
-                if let Some(pass) = moved(pass, passes) {
-                    self.set_pass(pass)?;
-                }
-            }
-        }
+        self.reveal();
         Ok(())
     }
 
@@ -389,6 +435,7 @@ impl AppState {
             ZoomTarget::Layer(layer) => self.find(&ItemRef::Layer(*layer))?,
             ZoomTarget::Op(op) => self.find(&ItemRef::Op(*op))?,
             ZoomTarget::Pass(pass) => self.find(&ItemRef::Pass(*pass))?,
+            ZoomTarget::Selection => self.selection.ok_or("selection")?,
             ZoomTarget::Node(name) => {
                 let node = self.find_node(name)?;
                 self.graph.request = Some((GraphGoal::Nodes(vec![node]), motion));
@@ -403,12 +450,7 @@ impl AppState {
             }
         };
         let Some(document) = self.document.clone() else { return Ok(()) };
-        let links = crate::analysis::links::Links::of(
-            &document.trace,
-            item,
-            self.graph.graph,
-            document.layouts(self.heat.order),
-        );
+        let links = document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase));
         for track in Track::ALL {
             if let Some(bytes) = links.span(track) {
                 self.show_bytes(track, bytes, motion);
@@ -517,6 +559,10 @@ impl AppState {
             View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
+}
+
+fn nothing_selected() -> Effect {
+    Effect::Said("nothing is selected; click a node, a cell of the heatmap or a row first".to_owned())
 }
 
 fn with_margin(start: f64, end: f64) -> Span {

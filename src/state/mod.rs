@@ -4,8 +4,14 @@ pub mod action;
 mod apply;
 pub mod camera;
 pub mod document;
+pub mod film_choices;
+mod follow;
 mod graph_choices;
+mod history;
+mod interface;
+pub mod playback;
 pub mod reference;
+mod steps;
 pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,26 +21,28 @@ use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
-use crate::trace::tracks::Order;
+use crate::trace::tracks::{Order, phase_bits};
 use crate::trace::{Phase, Track};
 
 pub use action::{
     Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, NodeColor, NodeSize, PaletteChoice,
-    ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
+    RunFormat, ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
 };
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
+pub use film_choices::FilmChoices;
+use history::History;
+pub use interface::Interface;
+pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
-
-/// Places that `back` remembers.
-const HISTORY_LENGTH: usize = 200;
 
 /// Points of the screen that count as the whole view where a script or a key moves the graph by a fraction of it: the
 /// state does not know how large the panel is.
 pub const GRAPH_PAN_POINTS: f32 = 800.0;
 
 /// Everything that a frame shows, but for what egui keeps of its widgets.
+#[derive(Clone)]
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
@@ -56,9 +64,11 @@ pub struct AppState {
     pub full_screen: Option<View>,
     pub theme: Theme,
     pub keys_shown: bool,
+    pub interface: Interface,
     pub playback: Playback,
-    back: Vec<Look>,
-    forward: Vec<Look>,
+    /// How stills and films are made.
+    pub film: FilmChoices,
+    history: History,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -143,30 +153,6 @@ pub struct HeatState {
     pub ops: Moving<Span>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Playback {
-    pub playing: bool,
-    pub ops_per_second: f64,
-    /// Ops that are due, in fractions.
-    due: f64,
-}
-
-/// A place in the history.
-#[derive(Debug, Clone, PartialEq)]
-struct Look {
-    selection: Option<Item>,
-    pass: Option<u32>,
-    graph: u32,
-    layer: Option<u32>,
-    more_layers: BTreeSet<u32>,
-    camera: GraphCamera,
-    order: Order,
-    rows: Rows,
-    bytes: [Span; 2],
-    ops: Span,
-    view: View,
-}
-
 impl Default for AppState {
     fn default() -> Self {
         let whole = Moving::at(Span::new(0.0, 1.0));
@@ -215,9 +201,10 @@ impl Default for AppState {
             full_screen: None,
             theme: Theme::default(),
             keys_shown: false,
+            interface: Interface::default(),
             playback: Playback::default(),
-            back: Vec::new(),
-            forward: Vec::new(),
+            film: FilmChoices::default(),
+            history: History::default(),
         }
     }
 }
@@ -259,14 +246,6 @@ impl AppState {
         self.document.as_ref().map_or(0, |d| d.trace.op_count())
     }
 
-    pub fn can_go_back(&self) -> bool {
-        !self.back.is_empty()
-    }
-
-    pub fn can_go_forward(&self) -> bool {
-        !self.forward.is_empty()
-    }
-
     /// Moves cameras and playback on; true while something moves.
     pub fn advance(&mut self, delta_ms: f64) -> bool {
         self.graph.camera.advance(delta_ms);
@@ -283,78 +262,6 @@ impl AppState {
             || self.playback.playing
     }
 
-    fn advance_playback(&mut self, delta_ms: f64) {
-        if !self.playback.playing {
-            return;
-        }
-        self.playback.due += self.playback.ops_per_second * delta_ms / 1000.0;
-        let steps = self.playback.due.floor();
-        self.playback.due -= steps;
-        let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
-        let last = self.op_count().saturating_sub(1) as f64;
-        if steps >= 1.0 {
-            let item = Some(Item::Op(at.min(last) as u32));
-            self.show_graph_of(item);
-            self.set_selection(item);
-        }
-        if at >= last {
-            self.playback.playing = false;
-        }
-    }
-
-    /// The op that stepping and playing start from.
-    pub fn current_op(&self) -> Option<u32> {
-        match self.selection {
-            Some(Item::Op(op)) => Some(op),
-            _ => self.links.first_op,
-        }
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            selection: self.selection,
-            pass: self.pass,
-            graph: self.graph.graph,
-            layer: self.graph.layer,
-            more_layers: self.graph.more_layers.clone(),
-            camera: self.graph.camera.goal(),
-            order: self.heat.order,
-            rows: self.heat.rows,
-            bytes: self.heat.bytes.map(|b| b.goal()),
-            ops: self.heat.ops.goal(),
-            view: self.view,
-        }
-    }
-
-    fn remember(&mut self) {
-        let look = self.look();
-        if self.back.last() != Some(&look) {
-            self.back.push(look);
-            if self.back.len() > HISTORY_LENGTH {
-                self.back.remove(0);
-            }
-        }
-        self.forward.clear();
-    }
-
-    fn restore(&mut self, look: Look) {
-        const MOTION: Motion = Motion { duration_ms: 200.0, easing: camera::Easing::EaseInOut };
-        self.pass = look.pass;
-        self.graph.graph = look.graph;
-        self.graph.layer = look.layer;
-        self.graph.more_layers = look.more_layers;
-        self.graph.request = None;
-        self.graph.camera.go(look.camera, MOTION);
-        self.heat.order = look.order;
-        self.heat.rows = look.rows;
-        for (bytes, goal) in self.heat.bytes.iter_mut().zip(look.bytes) {
-            bytes.go(goal, MOTION);
-        }
-        self.heat.ops.go(look.ops, MOTION);
-        self.view = look.view;
-        self.set_selection(look.selection);
-    }
-
     fn set_selection(&mut self, item: Option<Item>) {
         self.selection = item;
         self.relink();
@@ -363,7 +270,7 @@ impl AppState {
     fn relink(&mut self) {
         self.links = match (self.selection, &self.document) {
             (Some(item), Some(document)) => {
-                Links::of(&document.trace, item, self.graph.graph, document.layouts(self.heat.order))
+                document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase))
             }
             _ => Links::default(),
         };

@@ -1,5 +1,6 @@
 //! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
 
+pub mod access_list;
 pub mod analytics;
 mod analytics_cards;
 mod analytics_chart;
@@ -11,6 +12,7 @@ mod analytics_matrix;
 mod analytics_rows;
 pub mod bands;
 pub mod describe;
+mod film_menu;
 pub mod graph;
 mod graph_engine;
 mod graph_labels;
@@ -23,11 +25,17 @@ pub mod heat_cells;
 pub mod heat_engine;
 pub mod heat_margins;
 pub mod heatmap;
+pub mod hint;
 pub mod inspector;
+mod item_menu;
+pub mod key_sheet;
 pub mod keys;
 pub mod menu;
+pub mod palette;
 pub mod pointer;
 pub mod region_totals;
+pub mod search;
+pub mod span_totals;
 pub mod status;
 pub mod table;
 mod table_bar;
@@ -39,6 +47,10 @@ mod table_popup;
 mod table_scroll;
 pub mod theme;
 pub mod timeline;
+mod timeline_controls;
+mod timeline_lanes;
+mod timeline_ruler;
+mod timeline_span;
 pub mod track;
 
 use std::sync::Arc;
@@ -76,6 +88,15 @@ impl ViewContext<'_> {
     }
 }
 
+/// Tells screen readers what a list to choose from is for; egui tells them only what is chosen.
+fn name_list(response: &egui::Response, name: &str, chosen: &str) {
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name);
+        info.current_text_value = Some(chosen.to_owned());
+        info
+    });
+}
+
 /// How an Action names `item`.
 pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
     use crate::analysis::filter::TensorRef;
@@ -89,5 +110,6 @@ pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
         Item::Pass(pass) => ItemRef::Pass(pass),
         Item::Expert { tensor, expert } => ItemRef::Expert { tensor: TensorRef::Number(tensor), expert },
         Item::Region(region) => ItemRef::Region(region),
+        Item::Span(span) => ItemRef::Span { time_ns: [span.start_ns, span.end_ns] },
     })
 }

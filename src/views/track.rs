@@ -8,7 +8,7 @@ use super::bands::{self, Band};
 use super::heat_cells::{Cells, Looked};
 use super::heat_engine::{HeatEngine, Source};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, heat_margins, theme};
+use super::{ViewContext, describe, heat_margins, item_menu, theme};
 use crate::analysis::filter::{Region, TensorRef};
 use crate::analysis::links::Item;
 use crate::analysis::probe::{self, Touched};
@@ -222,6 +222,7 @@ impl TrackPanel {
         let response = ui.interact(parts.map, id, Sense::click_and_drag());
         ruler(ui, &scale, parts.ruler);
         row_labels(ui, &document.trace, &scale, outer.left());
+        ahead(ui, cx.state, &scale);
         outlines(ui, cx.state, &scale, track, parts.strips.top());
         let name = format!("{}\n{}", track.label(), units::bytes(layout.bytes));
         let font = FontId::proportional(10.0);
@@ -252,7 +253,10 @@ impl TrackPanel {
             under.and_then(|region| layout.tensor_at(&document.trace, region.bytes[0])).map(|(tensor, _)| tensor);
         let touched = found.and_then(|found| found.first().copied());
         mouse(ui, cx, &response, &scale, track, Hit { touched, tensor: there });
-        let label = accessible(&document, layout, &scale, under, found);
+        let mut label = accessible(&document, layout, &scale, under, found);
+        if let Some(op) = cx.state.playback.head {
+            label.push_str(&format!(", filled to op {}", units::count(op.into())));
+        }
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
         let font_px = 10.0 * per_point;
         self.level = Some(level);
@@ -437,6 +441,8 @@ fn lives(ui: &Ui, document: &Document, layout: &TrackLayout, scale: &Scale<'_>) 
 }
 
 fn mouse(ui: &Ui, cx: &mut ViewContext<'_>, response: &egui::Response, scale: &Scale<'_>, track: Track, hit: Hit) {
+    let under = hit.touched.as_ref().map(item).or(hit.tensor.map(Item::Tensor));
+    item_menu::on(response, cx, under);
     let (mouse, drawn) = gesture(ui, response);
     draw_box(ui, drawn);
     let rect = scale.rect;
@@ -610,6 +616,7 @@ fn ruler(ui: &Ui, scale: &Scale<'_>, area: Rect) {
 /// Beside the map: where passes begin, with their tokens' text where it is known; times where rows are time.
 fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
     const APART: f32 = 12.0;
+    const LINES_APART: f32 = 3.0;
     let painter = ui.painter();
     let ink = ui.visuals().weak_text_color();
     let tick = |y: f32| {
@@ -635,17 +642,14 @@ fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
         return;
     }
     let mut last_label = f32::NEG_INFINITY;
-    let mut last_line = f32::NEG_INFINITY;
-    let first = trace.passes.partition_point(|p| f64::from(p.first_op) + f64::from(p.ops) <= scale.ops.start);
-    for (k, pass) in trace.passes.iter().enumerate().skip(first) {
-        if f64::from(pass.first_op) > scale.ops.end {
-            break;
-        }
+    let mut next = trace.passes.partition_point(|p| f64::from(p.first_op) + f64::from(p.ops) <= scale.ops.start);
+    while let Some(pass) = trace.passes.get(next).filter(|pass| f64::from(pass.first_op) <= scale.ops.end) {
+        let k = next;
         let y = scale.y(f64::from(pass.first_op)).max(scale.rect.top());
-        if y - last_line > 3.0 {
-            tick(y);
-            last_line = y;
-        }
+        tick(y);
+        // Long runs have passes by the thousand: those that would have their line in this one's place are passed over.
+        let apart = scale.op(y + LINES_APART);
+        next = (k + 1).max(trace.passes.partition_point(|pass| f64::from(pass.first_op) <= apart));
         if y - last_label > APART && y < scale.rect.bottom() - 9.0 {
             let text = match &pass.text {
                 Some(text) if text.chars().count() <= 8 => format!("{k} {}", text.trim()),
@@ -654,6 +658,22 @@ fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
             label(y, text, theme::phase(pass.phase));
             last_label = y;
         }
+    }
+}
+
+/// What the playhead has not come to yet is veiled: the map fills as the run is played.
+fn ahead(ui: &Ui, state: &AppState, scale: &Scale<'_>) {
+    let Some(op) = state.playback.head else { return };
+    let rect = scale.rect;
+    let y = scale.y(f64::from(op) + 1.0).clamp(rect.top(), rect.bottom());
+    let painter = ui.painter();
+    let veil = Rect::from_min_max(Pos2::new(rect.left(), y), rect.max);
+    if veil.is_positive() {
+        painter.rect_filled(veil, 0.0, theme::canvas(state.theme).gamma_multiply(0.82));
+    }
+    if (scale.ops.start..=scale.ops.end).contains(&f64::from(op)) {
+        let ends = [Pos2::new(rect.left(), y), Pos2::new(rect.right(), y)];
+        painter.line_segment(ends, (1.0, theme::playhead(state.theme)));
     }
 }
 
