@@ -14,10 +14,9 @@ fn session() -> Session {
     session
 }
 
-/// The middle of item `item` of `items` in a chart: numbers stand at its left edge.
+/// The middle of item `item` of `items` in a chart.
 fn place(session: &Session, chart: &str, item: usize, items: usize) -> Pos2 {
-    let area = session.canvas(chart);
-    let plot = egui::Rect::from_min_max(egui::pos2(area.left() + 58.0, area.top()), area.max - egui::vec2(0.0, 17.0));
+    let plot = session.canvas(chart);
     // A little more than half an item is free at both ends.
     let x = plot.left() + (item as f32 + 0.6) / (items as f32 + 0.2) * plot.width();
     egui::pos2(x, plot.bottom() - plot.height() * 0.3)
@@ -95,10 +94,16 @@ fn a_mixture_of_experts_has_charts_of_its_own() {
     let trace = formats::open(&path, &Progress::default()).unwrap();
     session.scene.show(path, trace);
     session.act(Action::FullScreen { view: Some(View::Analytics) });
-    // Cards below the others are drawn once one scrolls there; from far enough away all are seen.
-    session.scene.act(Action::SetMeasure { measure: MeasureChoice::Bytes });
-    session.settle();
-    session.canvas("Chart: touched bytes by layer and pass, 49 by 11 cells");
+    session.canvas("Chart: entropy of experts by layer, 48 bars, highest layer ");
+    session.canvas("Chart: overlap from token to token, 48 bars, highest layer ");
+    // The first expert of the first layer.
+    let cells = session.canvas("Chart: uses by layer and expert, 48 by 128 cells");
+    session.click_at(cells.left_top() + egui::vec2(31.0, 6.0));
+    let Some(Item::Expert { tensor, expert: 0 }) = session.scene.state.selection else {
+        panic!("{:?}", session.scene.state.selection);
+    };
+    let trace = &session.scene.state.document.as_ref().unwrap().trace;
+    assert_eq!(trace.tensors[tensor as usize].layer, Some(0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn layers_nodes_and_slices_add_up_to_the_run() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/moe-128x48.tscope");
     let trace = open(&fixture, &Progress::default()).unwrap();
     let values: Vec<NodeValues> =
-        (0..trace.graphs.len() as u32).map(|g| NodeValues::of(&trace, g, Watch::nobody()).unwrap()).collect();
+        (0..trace.graphs.len() as u32).map(|g| NodeValues::of(&trace, g, u32::MAX, Watch::nobody()).unwrap()).collect();
     let ops = |of: fn(&NodeValue) -> u64| -> u64 {
         let of_ops = |(values, graph): (&NodeValues, &Graph)| -> u64 {
             values.nodes.iter().zip(&graph.nodes).filter(|(_, n)| !n.leaf).map(|(v, _)| of(v)).sum()

@@ -188,9 +188,9 @@ fn a_part_of_the_model_files_does_not_outlive_the_order_it_was_selected_in() {
 #[test]
 fn what_plays_can_be_pictured_at_the_moment_it_has_come_to() {
     let mut session = Session::new();
-    session.scene.act(Action::Play { ops_per_second: 600.0 });
+    session.scene.act(Action::Play { clock: None, speed: None, ops_per_second: Some(600.0) });
     session.step(Vec::new());
-    let state = |session: &Session| (session.scene.state.playback.playing, session.scene.state.selection);
+    let state = |session: &Session| (session.scene.state.playback.playing, session.scene.state.playback.head);
     let before = state(&session);
     assert!(before.0);
     let (_, rested) = session.target.settle_at_once(&session.gpu, &mut session.scene, 500).unwrap();

@@ -4,9 +4,9 @@ use hashbrown::HashMap;
 
 use super::graph_display::DisplayNode;
 use super::watch::Watch;
-use crate::trace::{Graph, Trace};
+use crate::trace::{Graph, Pass, Trace};
 
-/// Sums over all passes of the run that have the graph.
+/// Sums over the passes of the run that have the graph, of the phases that count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NodeValue {
     /// Of an op: its accesses; of a leaf: accesses to its tensor.
@@ -26,13 +26,14 @@ pub struct NodeValues {
 }
 
 impl NodeValues {
-    /// `None` where `watch` ended it.
-    pub fn of(trace: &Trace, graph_index: u32, watch: Watch<'_>) -> Option<Self> {
+    /// Of passes of `phases`, a set of phase bits. `None` where `watch` ended it.
+    pub fn of(trace: &Trace, graph_index: u32, phases: u32, watch: Watch<'_>) -> Option<Self> {
         let none = Graph::default();
         let graph = trace.graphs.get(graph_index as usize).unwrap_or(&none);
         let mut values = Self { nodes: vec![NodeValue::default(); graph.nodes.len()], ..Self::default() };
         let mut of_range = vec![0u64; trace.ranges.tensor.len()];
-        for pass in trace.passes.iter().filter(|pass| pass.graph == Some(graph_index)) {
+        let counts = |pass: &&Pass| pass.graph == Some(graph_index) && phases & pass.phase.bit() != 0;
+        for pass in trace.passes.iter().filter(counts) {
             watch.reach([0, 1000], pass.first_op as usize, trace.op_count())?;
             let ops = pass.first_op as usize..pass.first_op.saturating_add(pass.ops) as usize;
             for op in ops.start..ops.end.min(trace.op_count()) {

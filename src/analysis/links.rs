@@ -1,8 +1,15 @@
 //! What belongs to a selected item in every view: its nodes, its tensors, its ops, its bytes.
 
-use super::filter::{Filter, Region, TensorRef};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::filter::{Condition, Filter, Region, TensorRef};
+use super::op_index::OpIndex;
+use super::span_totals::TimeSpan;
+use super::table_columns::Column;
 use crate::trace::tracks::TrackLayout;
-use crate::trace::{Tensor, Trace, Track, names};
+use crate::trace::{Pass, Tensor, Trace, Track, names};
 
 /// Anything that can be selected. Numbers are positions in the run's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,6 +21,20 @@ pub enum Item {
     Pass(u32),
     Expert { tensor: u32, expert: u32 },
     Region(Region),
+    Span(TimeSpan),
+}
+
+/// What of a run is shown, as far as it decides what belongs to an item.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// The shown graph.
+    pub graph: u32,
+    /// The tracks as shown.
+    pub layouts: [&'a TrackLayout; 2],
+    /// Made when it is first needed.
+    pub index: &'a OnceLock<OpIndex>,
+    /// Bits of the phases that count.
+    pub phases: u32,
 }
 
 /// Ops that a list of what touches a tensor names; the table has them all.
@@ -31,7 +52,7 @@ pub struct Links {
     pub bytes: [Vec<[u64; 2]>; 2],
     /// Rows of the heatmap, where the item is bound to some.
     pub ops: Option<[u32; 2]>,
-    /// Accesses of the selected tensor, and the first ops that make them.
+    /// Accesses of the selected tensor in the phases that count, and the first ops that make them.
     pub touching: u64,
     pub touching_ops: Vec<u32>,
     /// The table's filter that shows what touched it, where there is one.
@@ -39,8 +60,9 @@ pub struct Links {
 }
 
 impl Links {
-    /// `graph` is the shown graph, `layouts` the tracks as shown.
-    pub fn of(trace: &Trace, item: Item, graph: u32, layouts: [&TrackLayout; 2]) -> Self {
+    pub fn of(trace: &Trace, item: Item, seen: &Seen<'_>) -> Self {
+        let &Seen { graph, layouts, index, phases } = seen;
+        let index = || index.get_or_init(|| OpIndex::new(trace));
         let mut links = Self::default();
         let nodes = || (0_u32..).zip(trace.graphs.get(graph as usize).map_or(&[][..], |g| &g.nodes));
         let tensor_name = |t: u32| trace.tensors.get(t as usize).map_or("", |t| t.name.as_str());
@@ -50,7 +72,7 @@ impl Links {
                 let name = tensor_name(tensor);
                 links.nodes = nodes().filter(|(_, n)| n.name.trim() == name.trim()).map(|(i, _)| i).collect();
                 links.filter = Some(Filter { touches: Some(TensorRef::Number(tensor)), ..Filter::default() });
-                links.count_touching(trace, tensor);
+                links.count_touching(trace, tensor, phases);
                 links.first_op = links.touching_ops.first().copied();
                 match item {
                     Item::Expert { expert, .. } => {
@@ -101,11 +123,8 @@ impl Links {
                 if links.tensors.is_empty() {
                     links.tensors = named(names::without_suffixes(name));
                 }
-                let runs = |op: &usize| {
-                    trace.ops.node.get(*op) == Some(node) && trace.pass_of(*op).and_then(|p| p.graph) == Some(of)
-                };
-                links.first_op = (0..trace.op_count()).find(runs).map(|op| op as u32);
-                links.first_op = links.first_op.or_else(|| first_touching(trace, &links.tensors));
+                links.first_op = index().first_of_node(of, node, phases);
+                links.first_op = links.first_op.or_else(|| first_touching(trace, &links.tensors, phases));
                 for tensor in links.tensors.clone() {
                     links.add_bytes(trace, layouts, tensor, None);
                 }
@@ -117,8 +136,7 @@ impl Links {
                 links.nodes = nodes().filter(|(_, n)| n.layer == Some(layer)).map(|(i, _)| i).collect();
                 links.tensors =
                     (0_u32..).zip(&trace.tensors).filter(|(_, t)| t.layer == Some(layer)).map(|(i, _)| i).collect();
-                links.first_op =
-                    (0..trace.op_count()).find(|&op| trace.ops.layer.get(op) == Some(layer)).map(|op| op as u32);
+                links.first_op = index().first_of_layer(layer, phases);
                 for tensor in links.tensors.clone() {
                     links.add_bytes(trace, layouts, tensor, None);
                 }
@@ -144,6 +162,16 @@ impl Links {
                 links.first_op = Some(region.ops[0]).filter(|&op| (op as usize) < trace.op_count());
                 links.filter = Some(Filter { region: Some(region), ..Filter::default() });
             }
+            Item::Span(span) => {
+                let [first, behind] = span.ops(trace);
+                links.ops = Some([first, behind]);
+                if let Some(last) = behind.checked_sub(1).filter(|last| first <= *last) {
+                    links.first_op = Some(first);
+                    let rows = Condition::Between { at_least: Some(first.into()), at_most: Some(last.into()) };
+                    let columns = BTreeMap::from([(Column::Index, rows)]);
+                    links.filter = Some(Filter { columns, ..Filter::default() });
+                }
+            }
         }
         for ranges in &mut links.bytes {
             ranges.sort_unstable();
@@ -152,10 +180,11 @@ impl Links {
         links
     }
 
-    fn count_touching(&mut self, trace: &Trace, tensor: u32) {
+    fn count_touching(&mut self, trace: &Trace, tensor: u32, phases: u32) {
         let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|&t| t == tensor).collect();
         let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
-        for (access, _) in trace.accesses.range.iter().enumerate().filter(|(_, range)| touches(range)) {
+        let accesses = accesses_in(trace, phases).flatten();
+        for access in accesses.filter(|&access| touches(&trace.accesses.range[access])) {
             self.touching += 1;
             if self.touching_ops.len() < LISTED_OPS {
                 let op = trace.op_of_access(access) as u32;
@@ -185,10 +214,21 @@ impl Links {
     }
 }
 
-/// The first op that touches one of `tensors`.
-fn first_touching(trace: &Trace, tensors: &[u32]) -> Option<u32> {
+/// The accesses of passes of `phases`.
+fn accesses_in(trace: &Trace, phases: u32) -> impl Iterator<Item = Range<usize>> {
+    let of_pass = move |pass: &Pass| {
+        let first = pass.first_op as usize;
+        let last = first.saturating_add(pass.ops as usize).saturating_sub(1);
+        trace.accesses_of(first).start..trace.accesses_of(last).end
+    };
+    trace.passes.iter().filter(move |pass| pass.ops > 0 && phases & pass.phase.bit() != 0).map(of_pass)
+}
+
+/// The first op in `phases` that touches one of `tensors`.
+fn first_touching(trace: &Trace, tensors: &[u32], phases: u32) -> Option<u32> {
     let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|t| tensors.contains(t)).collect();
     let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
-    let access = trace.accesses.range.iter().position(touches)?;
+    let mut accesses = accesses_in(trace, phases).flatten();
+    let access = accesses.find(|&access| touches(&trace.accesses.range[access]))?;
     Some(trace.op_of_access(access) as u32)
 }

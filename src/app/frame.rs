@@ -29,6 +29,9 @@ pub trait Scene {
     /// Records what the final layout needs drawn, once a frame.
     fn draw(&mut self, _gpu: &mut FrameGpu<'_>) {}
 
+    /// The frame is submitted: what is made of it beside the target.
+    fn after(&mut self, _gpu: &Gpu) {}
+
     /// A fault of the GPU that the session survives; the frame it came from may look wrong.
     fn gpu_fault(&mut self, error: &GpuError) {
         eprintln!("tensorscope: {error}");
@@ -37,6 +40,11 @@ pub trait Scene {
     /// Whether work is under way, here or in a thread, after which the picture will be another.
     fn busy(&self) -> bool {
         false
+    }
+
+    /// As [`Self::busy`], but for work that begins only once time has gone by.
+    fn busy_at_once(&self) -> bool {
+        self.busy()
     }
 
     /// The window's title.
@@ -232,6 +240,8 @@ impl Frame {
                 _ => scene.gpu_fault(&error),
             }
         }
+
+        scene.after(gpu);
 
         let cost = FrameCost {
             layout_ms: milliseconds(laid_out - started),

@@ -1,5 +1,6 @@
 //! The frame without a window: the same function on a texture, with time and input supplied by the caller.
 
+use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
 use egui::{Event, Rect, Vec2, ViewportId};
@@ -24,12 +25,14 @@ pub struct Headless {
     /// The accessibility nodes of the last frame: name and place in points.
     named: Vec<(String, Rect)>,
     frame_ms: f32,
+    /// Something was painted since anybody asked.
+    repainted: bool,
 }
 
 struct Offscreen {
     texture: wgpu::Texture,
-    /// Read-back buffer, kept between pictures: films ask for thousands.
-    staging: wgpu::Buffer,
+    /// Made for the first picture that is read back, and kept for others. Films have their own.
+    staging: OnceCell<wgpu::Buffer>,
     row_bytes: u32,
 }
 
@@ -57,6 +60,7 @@ impl Headless {
             dropped: Vec::new(),
             named: Vec::new(),
             frame_ms: 0.0,
+            repainted: false,
         })
     }
 
@@ -108,6 +112,7 @@ impl Headless {
         viewport.focused = Some(self.focused);
         let report = self.frame.run(gpu, scene, input, delta, &mut self.target)?;
         gpu.wait()?;
+        self.repainted |= report.painted;
         if let Some(update) = &report.platform_output.accesskit_update {
             self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
         }
@@ -146,7 +151,7 @@ impl Headless {
         Ok((max_frames, false))
     }
 
-    /// Steps while time stands still until the scene is not busy: for what plays, and so never rests. As
+    /// Steps while time stands still until the picture stays as it is: for what moves or plays, and so never rests. As
     /// [`Self::settle`] otherwise.
     pub fn settle_at_once(
         &mut self,
@@ -155,15 +160,31 @@ impl Headless {
         max_frames: usize,
     ) -> Result<(usize, bool), GpuError> {
         for frames in 1..=max_frames {
-            self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
-            if !scene.busy() {
-                // What was worked out last shows in the next.
-                self.step(gpu, scene, Vec::new(), Duration::ZERO)?;
-                return Ok((frames + 1, true));
+            if self.stands_still(gpu, scene)? {
+                return Ok((frames, true));
             }
-            std::thread::sleep(BUSY_PAUSE);
         }
         Ok((max_frames, false))
+    }
+
+    /// One step while time stands still; true if the picture will be no other before time goes on.
+    pub fn stands_still(&mut self, gpu: &Gpu, scene: &mut dyn Scene) -> Result<bool, GpuError> {
+        let painted = self.step(gpu, scene, Vec::new(), Duration::ZERO)?.painted;
+        let busy = scene.busy_at_once();
+        if busy && !painted {
+            std::thread::sleep(BUSY_PAUSE);
+        }
+        Ok(!busy && !painted)
+    }
+
+    /// Whether any step since the last call painted something.
+    pub fn take_repainted(&mut self) -> bool {
+        std::mem::take(&mut self.repainted)
+    }
+
+    /// What the picture is on.
+    pub fn texture(&self) -> &wgpu::Texture {
+        &self.target.texture
     }
 
     /// Has the next step paint all of its picture, even what is the same.
@@ -179,6 +200,14 @@ impl Headless {
     /// The picture: width * height * 4 bytes, rows from the top, without padding.
     pub fn read_rgba(&self, gpu: &Gpu) -> Result<Vec<u8>, GpuError> {
         let Offscreen { texture, staging, row_bytes } = &self.target;
+        let staging = staging.get_or_init(|| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("offscreen read-back"),
+                size: u64::from(*row_bytes) * u64::from(texture.height()),
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_texture_to_buffer(
             texture.as_image_copy(),
@@ -228,13 +257,7 @@ impl Offscreen {
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
-        let staging = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("offscreen read-back"),
-            size: needed,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Ok(Self { texture, staging, row_bytes })
+        Ok(Self { texture, staging: OnceCell::new(), row_bytes })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod allocator;
 pub mod exporter;
+pub mod film;
 pub mod frame;
 pub mod headless;
 pub mod input;

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::Waker;
 use super::exporter::run_name;
 use super::headless::Headless;
-use super::png::png_bytes;
+use super::png::encode_png;
 use super::workspace::{Options, Workspace};
 use crate::analysis::watch::Watch;
 use crate::export::ExportError;
@@ -65,8 +65,8 @@ fn pictures(trace: &Arc<Trace>, run: &Path, watch: Watch<'_>) -> Result<Vec<Pict
                 break;
             }
         }
-        let png = png_bytes(size_px, &target.read_rgba(&gpu)?);
-        let Some(png) = png else { continue };
+        let png = encode_png(size_px, size_px[0] as usize * 4, &target.read_rgba(&gpu)?);
+        let Ok(png) = png else { continue };
         pictures.push(Picture { title: title.to_owned(), alt: alt.to_owned(), png });
     }
     Ok(pictures)

@@ -37,10 +37,16 @@ impl Script {
         Ok(Self { actions, wait_frames: 0 })
     }
 
-    /// The actions that are due in this frame, up to the next wait.
+    /// Every action that is still to be done.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter()
+    }
+
+    /// The actions that are due in this frame, up to the next wait. What follows a wait of so many frames is due so many
+    /// frames later.
     pub fn due(&mut self) -> Vec<Action> {
+        self.wait_frames = self.wait_frames.saturating_sub(1);
         if self.wait_frames > 0 {
-            self.wait_frames -= 1;
             return Vec::new();
         }
         let mut due = Vec::new();

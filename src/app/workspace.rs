@@ -8,6 +8,8 @@ use egui::{CentralPanel, Panel, Rect, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
 use super::exporter::{Exporter, Written, run_name, write_run};
+use super::film::manifest::FilmedRun;
+use super::film::studio::{News, Pose, Studio};
 use super::loader::{Loader, Message};
 use super::pictures::write_report;
 use super::script::Script;
@@ -15,7 +17,8 @@ use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
 use crate::export::{ExportError, RowKind, RunExport};
 use crate::formats::ReadError;
-use crate::gpu::{FrameGpu, GpuError};
+use crate::gpu::{FrameGpu, Gpu, GpuError};
+use crate::state::film_choices::{FilmOrder, Part};
 use crate::state::table_choices::RowFormat;
 use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
 use crate::trace::{Trace, Track};
@@ -23,9 +26,11 @@ use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
 use crate::views::region_totals::RegionView;
+use crate::views::span_totals::SpanView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
-use crate::views::{ViewContext, health, inspector, keys, menu, status, theme, timeline};
+use crate::views::timeline::TimelineView;
+use crate::views::{ViewContext, health, inspector, keys, menu, status, theme};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
@@ -55,6 +60,12 @@ enum RowsWanted {
     Export(PathBuf, RowFormat),
 }
 
+/// A still or a film that is to be begun.
+enum PictureWanted {
+    Still(FilmOrder),
+    Film(FilmOrder),
+}
+
 pub struct Workspace {
     pub state: AppState,
     actions: Vec<Action>,
@@ -62,8 +73,10 @@ pub struct Workspace {
     graph: GraphView,
     heatmap: HeatmapView,
     region: RegionView,
+    span: SpanView,
     analytics: AnalyticsView,
     table: TableView,
+    timeline: TimelineView,
     tree: Tree<View>,
     /// Where panels were in the last frame.
     places: Vec<(View, Rect)>,
@@ -80,6 +93,16 @@ pub struct Workspace {
     status: Status,
     status_due_s: f64,
     table_keys: TableKeys,
+    studio: Studio,
+    pictures_wanted: Vec<PictureWanted>,
+    /// The panel that the cursor was on last.
+    under: Option<View>,
+    /// The window in points, and the pixels of a point.
+    window: (Rect, f32),
+    /// Shows what another workspace does, and does nothing itself.
+    is_twin: bool,
+    /// Cameras or playback were on their way in the last frame.
+    moves: bool,
     quit: bool,
     waker: Waker,
 }
@@ -93,8 +116,10 @@ impl Workspace {
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
             region: RegionView::default(),
+            span: SpanView::default(),
             analytics: AnalyticsView::default(),
             table: TableView::default(),
+            timeline: TimelineView::default(),
             tree: arrangement(),
             places: Vec::new(),
             shown_view: View::Graph,
@@ -108,6 +133,12 @@ impl Workspace {
             status: Status { adapter, ..Status::default() },
             status_due_s: 0.0,
             table_keys: TableKeys::default(),
+            studio: Studio::default(),
+            pictures_wanted: Vec::new(),
+            under: None,
+            window: (Rect::ZERO, 1.0),
+            is_twin: false,
+            moves: false,
             quit: false,
             waker,
         }
@@ -179,6 +210,79 @@ impl Workspace {
         self.table.row_count()
     }
 
+    /// Whether cameras or playback were on their way in the last frame.
+    pub fn moves(&self) -> bool {
+        self.moves
+    }
+
+    /// Whether a film is made of this window.
+    pub fn is_recording(&self) -> bool {
+        self.studio.is_recording()
+    }
+
+    /// Frames of the film that is being made of this window.
+    pub fn recorded_frames(&self) -> Option<u32> {
+        self.studio.counted().map(|(frames, _)| frames)
+    }
+
+    /// The window once more, for pictures of it: all of it or one panel alone, without times, memory and cursor.
+    pub(super) fn twin(&self, only: Option<View>) -> Self {
+        let options = Options { only, reproducible: true };
+        let mut twin = Self::new(self.status.adapter.clone(), Waker::none(), options);
+        twin.is_twin = true;
+        twin.pose_as(self);
+        twin
+    }
+
+    /// Has a twin show what `window` shows.
+    pub(super) fn pose_as(&mut self, window: &Self) {
+        self.state = window.state.clone();
+        self.state.hover = None;
+        self.tree = window.tree.clone();
+        self.shown_view = window.shown_view;
+        self.table.scroll_as(&window.table);
+    }
+
+    /// What of the window is asked for, and where that is.
+    fn pose(&self, order: &FilmOrder) -> Pose {
+        let (window, pixels_per_point) = self.window;
+        let only = match order.choices.part {
+            Part::All => self.options.only,
+            Part::Panel => Some(self.state.full_screen.or(self.under).unwrap_or(self.state.view)),
+            Part::View(view) => Some(view),
+        };
+        let place = only.and_then(|view| self.places.iter().find(|(at, _)| *at == view)).map(|(_, place)| *place);
+        Pose::new(only, place.unwrap_or(window), order.choices.scale.unwrap_or(pixels_per_point))
+    }
+
+    /// Begins the stills and films that were asked for, and goes on with them.
+    fn make_pictures(&mut self, gpu: &Gpu) {
+        let mut studio = std::mem::take(&mut self.studio);
+        for wanted in std::mem::take(&mut self.pictures_wanted) {
+            let Some(document) = self.state.document.clone() else {
+                self.status.problem = Some("there is no run to make pictures of; open one".to_owned());
+                continue;
+            };
+            let begun = match &wanted {
+                PictureWanted::Still(order) => studio.begin_still(gpu, self, order, self.pose(order)),
+                PictureWanted::Film(order) => {
+                    let run = FilmedRun::new(document.name(), &document.trace);
+                    studio.begin_film(gpu, self, order, self.pose(order), run)
+                }
+            };
+            if let Err(error) = begun {
+                self.status.problem = Some(error.to_string());
+            }
+        }
+        for news in studio.work(gpu, self) {
+            match news {
+                News::Done(what) => self.status.notice = Some(what),
+                News::Failed(why) => self.status.problem = Some(why),
+            }
+        }
+        self.studio = studio;
+    }
+
     fn do_actions(&mut self, actions: Vec<Action>) {
         if !actions.is_empty() {
             self.status.notice = None;
@@ -197,6 +301,15 @@ impl Workspace {
                             exporter.cancel();
                         }
                     }
+                    Effect::Still(order) => self.pictures_wanted.push(PictureWanted::Still(order)),
+                    Effect::Record(on, order) => match (on, self.studio.is_recording()) {
+                        (Some(false) | None, true) => self.studio.end_film(),
+                        (Some(true) | None, false) => self.pictures_wanted.push(PictureWanted::Film(order)),
+                        (Some(true), true) => {
+                            self.status.problem = Some("a film is being recorded; stop it first, with F9".to_owned());
+                        }
+                        (Some(false), false) => {}
+                    },
                     Effect::Quit => self.quit = true,
                     Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
@@ -393,6 +506,7 @@ impl Workspace {
             let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());
             (name.to_string_lossy().into_owned(), exporter.thousandths())
         });
+        self.status.film = self.studio.counted();
         if !self.options.reproducible && time.now_s >= self.status_due_s {
             self.status_due_s = time.now_s + STATUS_SECONDS;
             self.status.frame_ms = Some(time.last.total_ms());
@@ -412,10 +526,10 @@ impl Workspace {
         match view {
             View::Graph => self.graph.ui(ui, &mut cx, gpu),
             View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
-            View::Timeline => timeline::ui(ui, &mut cx),
+            View::Timeline => self.timeline.ui(ui, &mut cx),
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx, &self.region),
+            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span),
             View::Analytics => self.analytics.ui(ui, &mut cx),
         }
     }
@@ -477,13 +591,22 @@ impl Scene for Workspace {
             theme::apply(context, self.state.theme);
             self.themed = Some(self.state.theme);
         }
-        if self.state.advance(time.delta.as_secs_f64() * 1000.0) || !self.script.is_done() {
-            context.request_repaint();
+        // A film's time goes by its frames.
+        let delta = self.studio.delta(time.now_s).unwrap_or(time.delta);
+        self.moves = self.state.advance(delta.as_secs_f64() * 1000.0);
+        match self.studio.next_frame_in(time.now_s) {
+            Some(pause) => context.request_repaint_after(pause),
+            None if self.moves || !self.script.is_done() => context.request_repaint(),
+            None => {}
         }
         let waker = self.waker.clone();
         self.table.prepare(&self.state, move || waker.wake());
         let waker = self.waker.clone();
         self.region.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.span.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.timeline.prepare(&self.state, move || waker.wake());
         self.carry_rows();
         if !self.rows_wanted.is_empty() {
             context.request_repaint();
@@ -503,6 +626,8 @@ impl Scene for Workspace {
         let mut hover = None;
         let at = ui.input(|i| i.pointer.latest_pos());
         let under = at.and_then(|at| self.places.iter().find(|(_, rect)| rect.contains(at))).map(|(view, _)| *view);
+        self.under = under.or(self.under);
+        self.window = (ui.ctx().content_rect(), ui.pixels_per_point());
         {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
             let wishes = keys::handle(ui, &mut cx, under, self.graph.ends_work(&self.state));
@@ -548,6 +673,10 @@ impl Scene for Workspace {
         // Only a graph that is on screen can answer what is asked of it.
         let graph_asked =
             self.state.graph.request.is_some() && self.places.iter().any(|(view, _)| *view == View::Graph);
+        if self.is_twin {
+            // Whoever does something does it in the window.
+            actions.clear();
+        }
         if !actions.is_empty() || self.state.hover != hover || graph_asked {
             ui.ctx().request_repaint();
         }
@@ -560,21 +689,37 @@ impl Scene for Workspace {
         self.heatmap.draw(&self.state, gpu);
     }
 
+    fn after(&mut self, gpu: &Gpu) {
+        self.make_pictures(gpu);
+    }
+
     fn gpu_fault(&mut self, error: &GpuError) {
         self.status.problem = Some(error.to_string());
     }
 
     fn busy(&self) -> bool {
+        self.busy_at_once() || self.heatmap.is_working() || !self.script.is_done()
+    }
+
+    fn busy_at_once(&self) -> bool {
         self.loader.is_some()
             || self.graph.is_settling(&self.state)
             || self.graph.is_working()
-            || self.heatmap.is_working()
+            || self.heatmap.is_working_at_once()
             || self.region.is_working()
+            || self.span.is_working()
+            || self.timeline.is_working()
             || self.analytics.is_working()
             || self.table.is_working()
             || self.carries_rows()
-            || !self.script.is_done()
+            || self.studio.is_working()
+            || !self.pictures_wanted.is_empty()
             || !self.actions.is_empty()
+    }
+
+    fn close_requested(&mut self) -> bool {
+        self.studio.close();
+        true
     }
 
     fn title(&self) -> String {

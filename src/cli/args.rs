@@ -37,6 +37,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
+    /// Write a film of the window, or of one panel: numbered PNG files of every frame, and a manifest
+    Record(RecordArgs),
     /// List every Action that scripts, keys and menus can send
     Actions(ActionsArgs),
     /// Measure opening, drawing and computing, here and now
@@ -207,6 +209,32 @@ pub struct RenderArgs {
     /// Script to run before: one JSON action a line
     #[arg(long)]
     pub actions: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RecordArgs {
+    pub run: PathBuf,
+    /// Folder to write, which must not exist or be empty
+    #[arg(short, long)]
+    pub output: PathBuf,
+    /// Script to play: one JSON action a line [default: play the run from start to end]
+    #[arg(long)]
+    pub actions: Option<PathBuf>,
+    /// Frames a second
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: u32,
+    /// Frames to write at most [default: until the script is done and nothing moves, or 10 s without a script]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub frames: Option<u32>,
+    /// Pixels
+    #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = size)]
+    pub size: [u32; 2],
+    /// Panel to film alone, or the whole window
+    #[arg(long, value_enum, default_value_t = ViewArg::All)]
+    pub view: ViewArg,
+    /// Pixels for one point of text and lines
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
+    pub scale: f32,
 }
 
 #[derive(Args)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::args::BenchArgs;
 use super::bench_graph::{self, GraphFrames};
 use super::bench_heat::{self, Binning, HeatFrames};
+use super::bench_playback::{self, PlayTimes};
 use super::bench_stats::{self, StatsTimes};
 use super::bench_table::{self, TableTimes};
 use super::bench_window::{BenchWindow, Frames, SIZE_PX, milliseconds};
@@ -41,6 +42,7 @@ struct Bench {
     #[serde(flatten)]
     heatmap: HeatFrames,
     playback: Frames,
+    playing: PlayTimes,
     layout_step_ms: Option<f64>,
     filter_ms: f64,
     table: TableTimes,
@@ -70,6 +72,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let frames_at_rest = window.painted_at_rest(FRAMES_AT_REST)?;
     let heatmap = bench_heat::measure(&mut window)?;
     let playback = window.movement(|_| Action::Step { by: Stride::Op, back: false })?;
+    let playing = bench_playback::measure(&mut window)?;
 
     let document = window.scene.state.document.clone();
     let Some(document) = document else {
@@ -95,6 +98,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         first_picture_ms,
         heatmap,
         playback,
+        playing,
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
         table,
@@ -143,7 +147,10 @@ fn text(bench: &Bench) -> String {
         ("pan, warm", &bench.heatmap.pan_warm),
         ("zoom", &bench.heatmap.zoom),
         ("zoom, warm", &bench.heatmap.zoom_warm),
-        ("playback", &bench.playback),
+        ("stepping", &bench.playback),
+        ("playing", &bench.playing.through),
+        ("  30 ops/s", &bench.playing.by_op),
+        ("timeline", &bench.playing.timeline_pan),
     ] {
         line(name, words(frames));
     }
@@ -179,6 +186,7 @@ fn text(bench: &Bench) -> String {
     line("stats", bench_stats::text(&bench.stats));
     let Binning { width, height, gpu_ms, cpu_ms } = bench.binning;
     line("binning", format!("{gpu_ms:.1} ms by kernels, {cpu_ms:.1} ms by the CPU twin, {width} x {height} cells"));
+    line("  with playhead", bench.playing.frames_at_rest.to_string());
     line("frames at rest", bench.frames_at_rest.to_string());
     out
 }

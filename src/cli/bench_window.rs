@@ -13,7 +13,7 @@ use crate::state::Action;
 use crate::trace::Trace;
 
 pub const SIZE_PX: [u32; 2] = [1280, 720];
-const FRAME: Duration = Duration::from_nanos(16_666_667);
+pub const FRAME: Duration = Duration::from_nanos(16_666_667);
 const MOST_FRAMES_TO_REST: usize = 2_000;
 const BESIDE_THREADS: Duration = Duration::from_millis(2);
 

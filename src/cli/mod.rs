@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod bench_graph;
 mod bench_heat;
+mod bench_playback;
 mod bench_stats;
 mod bench_table;
 mod bench_window;
@@ -17,6 +18,7 @@ mod info;
 mod interrupt;
 mod layer;
 mod layout;
+mod record;
 mod render;
 mod report;
 mod stats;
@@ -30,6 +32,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde::Serialize;
 
+use crate::app::film::FilmError;
 use crate::app::png::PngError;
 use crate::app::sample;
 use crate::app::script::ScriptError;
@@ -60,6 +63,8 @@ pub enum CliError {
     Script(#[from] ScriptError),
     #[error(transparent)]
     Png(#[from] PngError),
+    #[error(transparent)]
+    Film(#[from] FilmError),
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error("{0}")]
@@ -104,6 +109,7 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Render(args)) => render::run(&args),
+        Some(Command::Record(args)) => record::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),
         None => window(arguments.run),
     }

@@ -55,7 +55,7 @@ pub fn run(args: &RenderArgs) -> Result<(), CliError> {
     print_text(&format!("{}\n", shown(&args.output)))
 }
 
-fn panel(view: ViewArg) -> Option<View> {
+pub fn panel(view: ViewArg) -> Option<View> {
     Some(match view {
         ViewArg::Graph => View::Graph,
         ViewArg::Heatmap => View::Heatmap,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::camera::{Motion, Span};
+use super::film_choices::Part;
+use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, ShownColumn};
 use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::row_axis::Rows;
@@ -59,6 +61,10 @@ pub enum ItemRef {
         expert: u32,
     },
     Region(Region),
+    /// Time from the run's first stamp, both ends as in a Rust range.
+    Span {
+        time_ns: [u64; 2],
+    },
 }
 
 /// Where a camera goes: a tensor, layer or op, a rectangle of the heatmap, or a node of the graph.
@@ -412,11 +418,30 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expert: Option<u32>,
     },
+    /// Goes on with the clock and the speed that were chosen last where it names none.
     Play {
-        #[serde(default = "default_speed")]
-        ops_per_second: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<Clock>,
+        /// In the unit of the clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        speed: Option<f64>,
+        /// The speed by ops, and that clock unless another is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ops_per_second: Option<f64>,
     },
     Pause,
+    SetClock {
+        clock: Clock,
+    },
+    SetSpeed {
+        speed: f64,
+    },
+    LoopSpan {
+        ops: Option<[u32; 2]>,
+    },
+    Seek {
+        op: Option<u32>,
+    },
     Step {
         by: Stride,
         #[serde(default)]
@@ -437,6 +462,35 @@ pub enum Action {
         path: PathBuf,
     },
     CancelLoading,
+    Still {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    Record {
+        /// Begins, or ends; the other of what it does now if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
+    SetFilm {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fps: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scale: Option<f32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        view: Option<Part>,
+    },
     Quit,
     Wait {
         frames: u32,
@@ -462,8 +516,4 @@ impl Axes {
 
 fn middle() -> f64 {
     0.5
-}
-
-fn default_speed() -> f64 {
-    30.0
 }

@@ -3,19 +3,25 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::action::{Action, Axes, ItemRef, RunFormat, Stride, View, ZoomTarget};
+use super::action::{Action, Axes, ItemRef, RunFormat, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
+use super::film_choices::FilmOrder;
 use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
 use crate::analysis::filter::{Filter, Region};
 use crate::analysis::links::Item;
+use crate::analysis::span_totals::TimeSpan;
+use crate::trace::tracks::phase_bits;
 use crate::trace::{Graph, Track};
 
 /// What an Action asks of whoever owns the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     Open(PathBuf),
     CancelLoading,
+    Still(FilmOrder),
+    /// Begins a film, ends it, or does the other of what is done now.
+    Record(Option<bool>, FilmOrder),
     Quit,
     /// A script's wait, in frames.
     Wait(u32),
@@ -48,7 +54,9 @@ impl AppState {
         let same_run = self.document.as_ref().is_some_and(|old| old.path == document.path && !old.complete);
         if !same_run {
             let (heat, table) = (self.heat.clone(), self.table.clone());
-            *self = Self { theme: self.theme, heat, table, view: self.view, ..Self::default() };
+            let playback = self.playback.chosen();
+            let (theme, film, view) = (self.theme, self.film, self.view);
+            *self = Self { theme, film, heat, table, playback, view, ..Self::default() };
         }
         let old_selection = self.selection;
         self.table.suit(&document.trace);
@@ -130,7 +138,10 @@ impl AppState {
                 self.relink();
             }
             Action::SetPass { pass } => self.set_pass(*pass)?,
-            Action::SetPhase { phase } => self.phase = *phase,
+            Action::SetPhase { phase } => {
+                self.phase = *phase;
+                self.relink();
+            }
             Action::SetMeasure { measure } => self.heat.measure = *measure,
             Action::SetAggregate { aggregate } => self.heat.aggregate = *aggregate,
             Action::SetDirection { direction } => self.heat.direction = *direction,
@@ -204,11 +215,14 @@ impl AppState {
             Action::SetLayoutEngine { engine } => self.graph.engine = *engine,
             Action::PinNode { node, expert, x, y } => return Ok(self.pin_node(node, *expert, [*x, *y]).err()),
             Action::UnpinNode { node, expert } => return Ok(self.unpin_node(node.as_deref(), *expert).err()),
-            Action::Play { ops_per_second } => {
-                self.playback.playing = self.op_count() > 0 && *ops_per_second > 0.0;
-                self.playback.ops_per_second = *ops_per_second;
+            Action::Play { clock, speed, ops_per_second } => {
+                return Ok(self.play(*clock, *speed, *ops_per_second).err());
             }
-            Action::Pause => self.playback.playing = false,
+            Action::Pause => self.pause(),
+            Action::SetClock { clock } => return Ok(self.set_clock(*clock).err()),
+            Action::SetSpeed { speed } => return Ok(self.set_speed(self.playback.clock, *speed).err()),
+            Action::LoopSpan { ops } => return Ok(self.loop_span(*ops).err()),
+            Action::Seek { op } => self.seek(*op)?,
             Action::Step { by, back } => self.step(*by, *back)?,
             Action::FullScreen { view } => {
                 self.full_screen = *view;
@@ -230,6 +244,19 @@ impl AppState {
             Action::ShowKeys { shown } => self.keys_shown = *shown,
             Action::Open { path } => return Ok(Some(Effect::Open(path.clone()))),
             Action::CancelLoading => return Ok(Some(Effect::CancelLoading)),
+            Action::Still { path, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, None) {
+                    Ok(choices) => Effect::Still(FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::Record { on, path, fps, scale, view } => {
+                return Ok(Some(match self.film_choices(*view, *scale, *fps) {
+                    Ok(choices) => Effect::Record(*on, FilmOrder { path: path.clone(), choices }),
+                    Err(why) => Effect::Refused(why),
+                }));
+            }
+            Action::SetFilm { fps, scale, view } => return Ok(self.set_film(*view, *scale, *fps)),
             Action::Quit => return Ok(Some(Effect::Quit)),
             Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
         }
@@ -237,7 +264,7 @@ impl AppState {
     }
 
     /// The item that is meant, if the run has it.
-    fn find(&self, item: &ItemRef) -> Result<Item, String> {
+    pub(super) fn find(&self, item: &ItemRef) -> Result<Item, String> {
         let document = self.document.as_ref().ok_or("a run")?;
         let trace = &document.trace;
         let tensor = |wanted: &crate::analysis::filter::TensorRef| {
@@ -259,6 +286,10 @@ impl AppState {
                 Item::Expert { tensor, expert: within(*expert, experts as usize, "expert")? }
             }
             ItemRef::Region(region) => Item::Region(self.within_run(*region)),
+            ItemRef::Span { time_ns } => {
+                let [from, to] = time_ns.map(|ns| ns.min(trace.duration_ns()));
+                Item::Span(TimeSpan { start_ns: from.min(to), end_ns: from.max(to) })
+            }
         })
     }
 
@@ -320,7 +351,7 @@ impl AppState {
         }
     }
 
-    fn set_layer(&mut self, layer: Option<u32>, add: bool) -> Result<(), String> {
+    pub(super) fn set_layer(&mut self, layer: Option<u32>, add: bool) -> Result<(), String> {
         if let Some(layer) = layer.filter(|&l| l >= self.shown_layers()) {
             return Err(format!("layer {layer}"));
         }
@@ -340,51 +371,11 @@ impl AppState {
         Ok(())
     }
 
-    fn set_pass(&mut self, pass: u32) -> Result<(), String> {
+    pub(super) fn set_pass(&mut self, pass: u32) -> Result<(), String> {
         let item = Some(self.find(&ItemRef::Pass(pass))?);
         self.remember();
         self.show_graph_of(item);
         self.set_selection(item);
-        Ok(())
-    }
-
-    fn step(&mut self, by: Stride, back: bool) -> Result<(), String> {
-        let moved = |at: Option<u32>, count: usize| -> Option<u32> {
-            let last = u32::try_from(count).ok()?.checked_sub(1)?;
-            Some(match (at, back) {
-                (None, false) => 0,
-                (None, true) => last,
-                (Some(at), false) => (at + 1).min(last),
-                (Some(at), true) => at.saturating_sub(1),
-            })
-        };
-        let trace = self.document.as_ref().map(|d| d.trace.clone());
-        let (pass, layer) = match self.selection {
-            Some(Item::Pass(pass)) => (Some(pass), self.graph.layer),
-            Some(Item::Op(op)) => (trace.and_then(|t| t.ops.pass.get(op as usize).copied()), self.graph.layer),
-            Some(Item::Layer(layer)) => (self.pass, Some(layer)),
-            _ => (self.pass, self.graph.layer),
-        };
-        match by {
-            Stride::Op => {
-                if let Some(op) = moved(self.current_op(), self.op_count()) {
-                    self.remember();
-                    self.show_graph_of(Some(Item::Op(op)));
-                    self.set_selection(Some(Item::Op(op)));
-                }
-            }
-            Stride::Layer => {
-                if let Some(layer) = moved(layer, self.shown_layers() as usize) {
-                    self.set_layer(Some(layer), false)?;
-                }
-            }
-            Stride::Pass => {
-                let passes = self.document.as_ref().map_or(0, |d| d.trace.passes.len());
-                if let Some(pass) = moved(pass, passes) {
-                    self.set_pass(pass)?;
-                }
-            }
-        }
         Ok(())
     }
 
@@ -408,12 +399,7 @@ impl AppState {
             }
         };
         let Some(document) = self.document.clone() else { return Ok(()) };
-        let links = crate::analysis::links::Links::of(
-            &document.trace,
-            item,
-            self.graph.graph,
-            document.layouts(self.heat.order),
-        );
+        let links = document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase));
         for track in Track::ALL {
             if let Some(bytes) = links.span(track) {
                 self.show_bytes(track, bytes, motion);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::analysis::links::{Item, Links, Seen};
+use crate::analysis::op_index::OpIndex;
 use crate::trace::tracks::{self, HeatTables, TrackLayout};
 use crate::trace::{Trace, Track};
 
@@ -18,6 +20,7 @@ pub struct Document {
     pub complete: bool,
     pub heat_tables: HeatTables,
     layouts: [[OnceLock<TrackLayout>; 3]; 2],
+    op_index: OnceLock<OpIndex>,
 }
 
 impl Document {
@@ -25,7 +28,7 @@ impl Document {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let heat_tables = HeatTables::new(&trace);
-        Self { number, path, trace, complete, heat_tables, layouts: Default::default() }
+        Self { number, path, trace, complete, heat_tables, layouts: Default::default(), op_index: OnceLock::new() }
     }
 
     /// The track in an order, worked out when first asked for.
@@ -36,6 +39,17 @@ impl Document {
     /// Both tracks as shown: only the model file can be re-ordered, buffers reuse their bytes.
     pub fn layouts(&self, order: tracks::Order) -> [&TrackLayout; 2] {
         [self.layout(Track::Disk, order), self.layout(Track::Buffer, tracks::Order::File)]
+    }
+
+    /// Where ops of layers and nodes are, worked out when first asked for.
+    pub fn op_index(&self) -> &OpIndex {
+        self.op_index.get_or_init(|| OpIndex::new(&self.trace))
+    }
+
+    /// What belongs to `item` where a graph and an order are shown and `phases`, a set of phase bits, count.
+    pub fn links(&self, item: Item, graph: u32, order: tracks::Order, phases: u32) -> Links {
+        let seen = Seen { graph, layouts: self.layouts(order), index: &self.op_index, phases };
+        Links::of(&self.trace, item, &seen)
     }
 
     pub fn name(&self) -> String {

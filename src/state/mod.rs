@@ -4,8 +4,11 @@ pub mod action;
 mod apply;
 pub mod camera;
 pub mod document;
+pub mod film_choices;
 mod graph_choices;
+pub mod playback;
 pub mod reference;
+mod steps;
 pub mod table_choices;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +18,7 @@ use crate::analysis::filter::Filter;
 use crate::analysis::links::{Item, Links};
 use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::kernel_io::layout::{Arrangement, LayoutEngine};
-use crate::trace::tracks::Order;
+use crate::trace::tracks::{Order, phase_bits};
 use crate::trace::{Phase, Track};
 
 pub use action::{
@@ -25,6 +28,8 @@ pub use action::{
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
+pub use film_choices::FilmChoices;
+pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
 
 /// Places that `back` remembers.
@@ -35,6 +40,7 @@ const HISTORY_LENGTH: usize = 200;
 pub const GRAPH_PAN_POINTS: f32 = 800.0;
 
 /// Everything that a frame shows, but for what egui keeps of its widgets.
+#[derive(Clone)]
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
@@ -57,6 +63,8 @@ pub struct AppState {
     pub theme: Theme,
     pub keys_shown: bool,
     pub playback: Playback,
+    /// How stills and films are made.
+    pub film: FilmChoices,
     back: Vec<Look>,
     forward: Vec<Look>,
 }
@@ -143,14 +151,6 @@ pub struct HeatState {
     pub ops: Moving<Span>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Playback {
-    pub playing: bool,
-    pub ops_per_second: f64,
-    /// Ops that are due, in fractions.
-    due: f64,
-}
-
 /// A place in the history.
 #[derive(Debug, Clone, PartialEq)]
 struct Look {
@@ -216,6 +216,7 @@ impl Default for AppState {
             theme: Theme::default(),
             keys_shown: false,
             playback: Playback::default(),
+            film: FilmChoices::default(),
             back: Vec::new(),
             forward: Vec::new(),
         }
@@ -283,33 +284,6 @@ impl AppState {
             || self.playback.playing
     }
 
-    fn advance_playback(&mut self, delta_ms: f64) {
-        if !self.playback.playing {
-            return;
-        }
-        self.playback.due += self.playback.ops_per_second * delta_ms / 1000.0;
-        let steps = self.playback.due.floor();
-        self.playback.due -= steps;
-        let at = self.current_op().map_or(0.0, |op| f64::from(op) + steps);
-        let last = self.op_count().saturating_sub(1) as f64;
-        if steps >= 1.0 {
-            let item = Some(Item::Op(at.min(last) as u32));
-            self.show_graph_of(item);
-            self.set_selection(item);
-        }
-        if at >= last {
-            self.playback.playing = false;
-        }
-    }
-
-    /// The op that stepping and playing start from.
-    pub fn current_op(&self) -> Option<u32> {
-        match self.selection {
-            Some(Item::Op(op)) => Some(op),
-            _ => self.links.first_op,
-        }
-    }
-
     fn look(&self) -> Look {
         Look {
             selection: self.selection,
@@ -363,7 +337,7 @@ impl AppState {
     fn relink(&mut self) {
         self.links = match (self.selection, &self.document) {
             (Some(item), Some(document)) => {
-                Links::of(&document.trace, item, self.graph.graph, document.layouts(self.heat.order))
+                document.links(item, self.graph.graph, self.heat.order, phase_bits(self.phase))
             }
             _ => Links::default(),
         };

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use super::action::*;
 use super::camera::Motion;
+use super::film_choices::Part;
+use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, TableState};
 use crate::analysis::filter::Filter;
 use crate::analysis::row_axis::Rows;
@@ -51,6 +53,7 @@ pub struct Command {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Menu {
+    File,
     Go,
     View,
     Measure,
@@ -63,7 +66,7 @@ const KEY_MOTION: Motion = Motion { duration_ms: 150.0, easing: super::camera::E
 
 /// Every command, in the order of the menus.
 pub fn commands() -> Vec<Command> {
-    use Menu::{Go, Help, Measure, Play, View as Views};
+    use Menu::{File, Go, Help, Measure, Play, View as Views};
     let command = |label, keys, menu, action| Command { label, keys, menu, action };
     let mut all = vec![
         command("Back", &["Alt+Left"][..], Go, Action::Back),
@@ -90,8 +93,14 @@ pub fn commands() -> Vec<Command> {
         command("Table: group by layer", &[], Views, group_by(Some(Column::Layer))),
         command("Table: group by pass", &[], Views, group_by(Some(Column::Pass))),
         command("Table: single ops", &[], Views, group_by(None)),
-        command("Play", &[], Play, Action::Play { ops_per_second: 30.0 }),
+        command("Play", &[], Play, Action::Play { clock: None, speed: None, ops_per_second: None }),
         command("Pause", &[], Play, Action::Pause),
+        command("Play by op", &[], Play, Action::SetClock { clock: Clock::Op }),
+        command("Play by recorded time", &[], Play, Action::SetClock { clock: Clock::Time }),
+        command("Play by pass", &[], Play, Action::SetClock { clock: Clock::Pass }),
+        command("Play once, not in a loop", &[], Play, Action::LoopSpan { ops: None }),
+        command("Playhead to the first op", &[], Play, Action::Seek { op: Some(0) }),
+        command("Take the playhead away", &[], Play, Action::Seek { op: None }),
         command("Fit the graph", &["Home"], Views, Action::Fit { view: View::Graph, motion: KEY_MOTION }),
         command("Fit the heatmap", &["End"], Views, Action::Fit { view: View::Heatmap, motion: KEY_MOTION }),
         command("Fold all layers", &[], Views, Action::Fold { layer: None }),
@@ -138,6 +147,8 @@ pub fn commands() -> Vec<Command> {
         command("Linear scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Linear }),
         command("Logarithmic scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Logarithmic }),
         command("Equalised scale", &[], Measure, Action::SetScale { scale: ScaleChoice::Equalised }),
+        command("Still", &["F10"], File, Action::Still { path: None, scale: None, view: None }),
+        command("Record, or stop", &["F9"], File, record()),
         command("Keys", &["?"], Help, Action::ShowKeys { shown: true }),
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
@@ -157,6 +168,10 @@ pub fn commands() -> Vec<Command> {
     all
 }
 
+fn record() -> Action {
+    Action::Record { on: None, path: None, fps: None, scale: None, view: None }
+}
+
 fn slowest_first() -> Action {
     Action::SetSort { keys: vec![SortKey { column: Column::Duration, down: true }] }
 }
@@ -166,10 +181,15 @@ fn group_by(column: Option<Column>) -> Action {
 }
 
 /// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
-pub const CONTEXT_KEYS: [(&str, &str); 15] = [
+pub const CONTEXT_KEYS: [(&str, &str); 17] = [
     ("Space", "play or pause"),
+    ("< and >", "play slower, faster"),
+    ("L", "play the selected span again and again, or no longer"),
     ("F", "full screen of the panel under the cursor; again or Esc: back"),
-    ("Esc", "close what is open, end what is worked out for the graph, leave full screen, then clear the selection"),
+    (
+        "Esc",
+        "close what is open, end what is worked out for the graph, leave full screen, clear the selection, then take the playhead away",
+    ),
     ("/", "search: type into the filter of the ops"),
     ("P", "pin the selected node of the graph where it is, or let it go"),
     ("Ctrl+G", "go to an op, row, pass or time of the table"),
@@ -188,7 +208,7 @@ pub const CONTEXT_KEYS: [(&str, &str); 15] = [
     ),
     (
         "Drag, Shift+drag, Ctrl+drag",
-        "move (a node of the graph: pin it there); select bytes and ops of the heatmap; zoom to a box",
+        "move (a node of the graph: pin it there); select bytes and ops of the heatmap, or a span of the timeline (Alt: not at the edges of ops); zoom to a box",
     ),
     ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];
@@ -197,6 +217,7 @@ const DURATION: FieldDoc =
     FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
 const EASING: FieldDoc =
     FieldDoc { name: "easing", kind: "linear | ease_in | ease_out | ease_in_out", help: "ease_in_out if left out" };
+const PART_KIND: &str = "all | panel | graph | heatmap | timeline | table | health | inspector | analytics";
 const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector | analytics";
 
 macro_rules! fields {
@@ -229,7 +250,7 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::Select { .. } => (
             "select",
             "Select an item in all views, or nothing",
-            fields! { "item": "null | {tensor: name or number} | {op: number} | {node: id or label} | {layer: number} | {pass: number} | {expert: {tensor, expert}} | {region: {track, bytes: [from, to], ops: [from, to]}}", "what to select" },
+            fields! { "item": "null | {tensor: name or number} | {op: number} | {node: id or label} | {layer: number} | {pass: number} | {expert: {tensor, expert}} | {region: {track, bytes: [from, to], ops: [from, to]}} | {span: {time_ns: [from, to]}}", "what to select" },
         ),
         Action::ZoomTo { .. } => (
             "zoom_to",
@@ -428,10 +449,32 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Let a pinned node of the shown graph go, or all",
             fields! { "node": "id or label | null", "which; null is all"; "expert": "number", "as for pin_node" },
         ),
-        Action::Play { .. } => {
-            ("play", "Walk through the ops in time", fields! { "ops_per_second": "number", "30 if left out" })
-        }
-        Action::Pause => ("pause", "Stop walking", &[]),
+        Action::Play { .. } => (
+            "play",
+            "Walk through the ops of the run, from what is selected",
+            fields! { "clock": "op | time | pass", "what it goes evenly along; the one chosen last if left out"; "speed": "number", "ops a second, times as fast as recorded, or passes a second; the one chosen last if left out"; "ops_per_second": "number", "the speed by ops, and that clock unless another is named; 30 at first" },
+        ),
+        Action::Pause => ("pause", "Stop walking, and select the op that it has come to", &[]),
+        Action::SetClock { .. } => (
+            "set_clock",
+            "What playback goes evenly along: ops, recorded time, or passes",
+            fields! { "clock": "op | time | pass", "which" },
+        ),
+        Action::SetSpeed { .. } => (
+            "set_speed",
+            "How fast playback goes by its clock",
+            fields! { "speed": "number", "ops a second, times as fast as recorded, or passes a second" },
+        ),
+        Action::LoopSpan { .. } => (
+            "loop_span",
+            "Play some ops again and again",
+            fields! { "ops": "[from, to] | null", "which, the last of them left out; null plays the run once" },
+        ),
+        Action::Seek { .. } => (
+            "seek",
+            "Put the playhead at an op, or take it away",
+            fields! { "op": "number | null", "which; it is selected, unless the run is being played" },
+        ),
         Action::Step { .. } => (
             "step",
             "Go to the next or previous op, layer or pass",
@@ -448,6 +491,21 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::ShowKeys { .. } => ("show_keys", "Show or hide the list of keys", fields! { "shown": "bool", "which" }),
         Action::Open { .. } => ("open", "Open another run in this window", fields! { "path": "string", "the run" }),
         Action::CancelLoading => ("cancel_loading", "Stop reading the run that is being opened", &[]),
+        Action::Still { .. } => (
+            "still",
+            "Write a picture of the window, or of one panel of it, as a PNG file",
+            fields! { "path": "string", "the file, which is replaced; a new name in the current folder if left out"; "scale": "number", "pixels of a point, 0.25 to 8; as chosen if left out"; "view": PART_KIND, "what of the window, as chosen if left out; panel is the one in full screen or under the cursor" },
+        ),
+        Action::Record { .. } => (
+            "record",
+            "Begin or end a film of the window: numbered PNG files of every frame, and a manifest",
+            fields! { "on": "bool", "which; if left out the other of what it does now"; "path": "string", "the folder, which must be new or empty; a new name in the current folder if left out"; "fps": "number", "frames a second, 1 to 240; as chosen if left out"; "scale": "number", "as for still"; "view": PART_KIND, "as for still" },
+        ),
+        Action::SetFilm { .. } => (
+            "set_film",
+            "Choose how stills and films are made; what is left out stays",
+            fields! { "fps": "number", "frames a second, 1 to 240"; "scale": "number", "pixels of a point, 0.25 to 8"; "view": PART_KIND, "what of the window" },
+        ),
         Action::Quit => ("quit", "Close the window", &[]),
         Action::Wait { .. } => {
             ("wait", "In scripts: let frames pass before the next action", fields! { "frames": "number", "how many" })
@@ -518,8 +576,12 @@ fn examples() -> Vec<Action> {
         Action::SetLayoutEngine { engine: LayoutEngine::Cpu },
         Action::PinNode { node: "Qcur-5".to_owned(), expert: None, x: 12.0, y: -3.5 },
         Action::UnpinNode { node: None, expert: None },
-        Action::Play { ops_per_second: 60.0 },
+        Action::Play { clock: Some(Clock::Time), speed: Some(0.1), ops_per_second: None },
         Action::Pause,
+        Action::SetClock { clock: Clock::Pass },
+        Action::SetSpeed { speed: 2.0 },
+        Action::LoopSpan { ops: Some([100, 200]) },
+        Action::Seek { op: Some(100) },
         Action::Step { by: Stride::Layer, back: false },
         Action::FullScreen { view: Some(View::Graph) },
         Action::SetTheme { theme: Theme::Light },
@@ -528,6 +590,9 @@ fn examples() -> Vec<Action> {
         Action::ShowKeys { shown: true },
         Action::Open { path: "other.tscope".into() },
         Action::CancelLoading,
+        Action::Still { path: Some("still.png".into()), scale: Some(2.0), view: Some(Part::View(View::Graph)) },
+        Action::Record { on: Some(true), path: None, fps: Some(60), scale: None, view: Some(Part::All) },
+        Action::SetFilm { fps: Some(24), scale: Some(1.0), view: Some(Part::Panel) },
         Action::Quit,
         Action::Wait { frames: 30 },
     ]
@@ -585,8 +650,10 @@ mod tests {
             "write_report",
             "set_node_color",
             "set_node_size",
+            "set_speed",
             "find_nodes",
             "cancel_loading",
+            "set_film",
             "pin_node",
             "wait",
         ];

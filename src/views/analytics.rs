@@ -7,14 +7,14 @@ use super::analytics_engine::{AnalyticsEngine, Tables};
 use super::analytics_matrix::MatrixView;
 use super::{ViewContext, heatmap};
 use crate::analysis::stats::fields::{self, Row};
-use crate::state::{Action, Document};
+use crate::state::Action;
 use crate::trace::Phase;
 
 /// A panel that is lower than this has its cards in one row.
 const LOW: f32 = 330.0;
 /// Sizes of a card, in points.
-const LEAST_WIDTH: f32 = 330.0;
-const HEIGHTS: [f32; 2] = [168.0, 260.0];
+const LEAST_WIDTH: f32 = 300.0;
+const HEIGHTS: [f32; 2] = [158.0, 260.0];
 const GAP: f32 = 6.0;
 /// What frame and heading of a card take.
 const CARD_MARGIN: f32 = 5.0;
@@ -65,7 +65,7 @@ impl AnalyticsView {
         } else {
             ScrollArea::vertical().id_salt("analytics").auto_shrink([false, false]).show(ui, |ui| {
                 headlines(ui, &tables);
-                grid(ui, cx, &document, &tables, &mut cards);
+                grid(ui, cx, &tables, &mut cards);
             });
         }
     }
@@ -131,16 +131,15 @@ fn headlines(ui: &mut Ui, tables: &Tables) {
     ui.add_space(2.0);
 }
 
-fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &Tables, cards: &mut Cards<'_>) {
-    debug_assert!(std::ptr::eq(document, cards.document));
-    let shown = Card::of(tables, cx.state.selection);
+fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
+    let shown = Card::of(tables);
     let columns = ((ui.available_width() + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0);
     let lines = (shown.len() as f32 / columns).ceil();
     let width = ((ui.available_width() - GAP * (columns - 1.0)) / columns).floor();
     let height = ((ui.available_height() - GAP * (lines - 1.0)) / lines).clamp(HEIGHTS[0], HEIGHTS[1]).floor();
     ui.spacing_mut().item_spacing = Vec2::splat(GAP);
     for line in shown.chunks(columns as usize) {
-        ui.horizontal(|ui| {
+        ui.horizontal_top(|ui| {
             for &card in line {
                 draw(ui, cx, cards, card, Vec2::new(width, height));
             }
@@ -150,7 +149,7 @@ fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &Tab
 
 fn one_row(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
     let height = ui.available_height();
-    ui.horizontal(|ui| {
+    ui.horizontal_top(|ui| {
         ui.allocate_ui(Vec2::new(COLUMN, height), |ui| {
             ScrollArea::vertical().id_salt("numbers of the run").auto_shrink([false, false]).show(ui, |ui| {
                 egui::Grid::new("numbers of the run").num_columns(2).spacing([8.0, 1.0]).show(ui, |ui| {
@@ -166,9 +165,9 @@ fn one_row(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut C
         ui.style_mut().always_scroll_the_only_direction = true;
         ScrollArea::horizontal().id_salt("charts").auto_shrink([false, false]).show(ui, |ui| {
             let height = ui.available_height();
-            ui.horizontal(|ui| {
+            ui.horizontal_top(|ui| {
                 ui.spacing_mut().item_spacing.x = GAP;
-                for card in Card::of(tables, cx.state.selection) {
+                for card in Card::of(tables) {
                     draw(ui, cx, cards, card, Vec2::new(LEAST_WIDTH, height));
                 }
             });

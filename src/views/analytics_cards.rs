@@ -37,12 +37,9 @@ pub enum Card {
 
 impl Card {
     /// Those that there is something to show in.
-    pub fn of(tables: &Tables, selection: Option<Item>) -> Vec<Self> {
-        let mut cards = Vec::new();
-        if analytics_compare::has_rows(tables, selection) {
-            cards.push(Self::Selected);
-        }
-        cards.extend([
+    pub fn of(tables: &Tables) -> Vec<Self> {
+        let mut cards = vec![
+            Self::Selected,
             Self::Layers,
             Self::LayerTime,
             Self::LayerPasses,
@@ -53,7 +50,7 @@ impl Card {
             Self::Shares,
             Self::Reuse,
             Self::Memory,
-        ]);
+        ];
         if !tables.experts.layers.is_empty() {
             cards.extend([Self::ExpertUses, Self::Entropy, Self::Overlap, Self::NeverUsed]);
         }
@@ -157,7 +154,7 @@ impl Marked {
                 let node = trace.graphs.get(graph as usize).and_then(|g| g.nodes.get(node as usize));
                 (node.and_then(|node| node.layer), None, None)
             }
-            Some(Item::Region(_)) | None => (None, None, None),
+            _ => (None, None, None),
         };
         Self { layer, pass, expert }
     }
@@ -209,9 +206,7 @@ impl Cards<'_> {
             shape: Shape::Bars,
             series,
             name: &|item| layers.get(item).map_or_else(String::new, |row| layer_name(row.layer)),
-            tick: &|item| {
-                layers.get(item).and_then(|row| row.layer).map_or_else(|| "none".to_owned(), |l| l.to_string())
-            },
+            tick: &|item| layers.get(item).and_then(|row| row.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             selected: at(Marked::of(self.document, cx.state.selection).layer),
             compared: at(Marked::of(self.document, cx.state.compared).layer),
             theme: cx.state.theme,
@@ -293,13 +288,14 @@ impl Cards<'_> {
             columns: passes.len(),
             value: &|row, column| cell(row, column).map_or(0, value),
             told: &told,
-            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "none".to_owned(), |l| l.to_string()),
+            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             column_name: &|column| passes.get(column).map_or_else(String::new, |p| p.pass.to_string()),
             selected_row: marked.layer.and_then(|layer| layers.iter().position(|row| row.layer == Some(layer))),
             selected_column: marked.pass.and_then(|pass| passes.iter().position(|row| row.pass == pass)),
             selected_cell: None,
             colors: Colors {
                 palette: cx.state.heat.palette,
+                scale: cx.state.heat.scale,
                 theme: cx.state.theme,
                 values: (self.document.number * 4 + phase) * 4 + measure as u64,
             },
@@ -424,9 +420,7 @@ impl Cards<'_> {
             shape: Shape::Bars,
             series: vec![Series { name: "", color: theme::EXPERTS, values }],
             name: &|item| layers.get(item).map_or_else(String::new, |row| layer_name(row.layer)),
-            tick: &|item| {
-                layers.get(item).and_then(|row| row.layer).map_or_else(|| "none".to_owned(), |l| l.to_string())
-            },
+            tick: &|item| layers.get(item).and_then(|row| row.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             selected: at(Marked::of(self.document, cx.state.selection).layer),
             compared: at(Marked::of(self.document, cx.state.compared).layer),
             theme: cx.state.theme,
@@ -469,13 +463,14 @@ impl Cards<'_> {
             columns: layers.iter().map(|layer| layer.experts as usize).max().unwrap_or(0),
             value: &|row, column| of(row, column).map_or(0, |uses| uses.ops),
             told: &told,
-            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "none".to_owned(), |l| l.to_string()),
+            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
             column_name: &|column| column.to_string(),
             selected_row: row.filter(|_| marked.expert.is_none()),
             selected_column: None,
             selected_cell: row.zip(marked.expert.map(|expert| expert as usize)),
             colors: Colors {
                 palette: cx.state.heat.palette,
+                scale: cx.state.heat.scale,
                 theme: cx.state.theme,
                 values: self.document.number * 4 + phase,
             },

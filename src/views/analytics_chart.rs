@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{Color32, Response, Sense, Stroke, Ui, Vec2};
-use egui_plot::{Bar, BarChart, GridInput, GridMark, Line, Plot, PlotPoint, PlotPoints, Span, VLine};
+use egui::{Color32, Rangef, Response, Sense, Stroke, Ui, Vec2};
+use egui_plot::{AxisHints, Bar, BarChart, GridInput, GridMark, Line, Plot, PlotPoint, PlotPoints, Span, VLine};
 
 use super::theme;
 use crate::state::Theme;
@@ -15,6 +15,9 @@ const NUMBERS: Vec2 = Vec2::new(58.0, 17.0);
 const GRID_POINTS: f64 = 30.0;
 /// Items that are drawn apart; of more, neighbours stand together.
 const MOST_ITEMS: usize = 400;
+
+/// Bars that are thinner have no gaps between them, in points.
+const THIN_POINTS: f64 = 5.0;
 
 /// What numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +168,17 @@ impl Chart<'_> {
             let whole = mark.value >= 0.0 && mark.value.fract() == 0.0;
             first_of.get(mark.value as usize).filter(|_| whole).map_or_else(String::new, |&item| tick(item))
         };
+        // As wide as names at the end are, which are the widest of numbers.
+        let tick_points = 14.0 + 7.0 * (self.tick)(items.saturating_sub(1)).chars().count().max(2) as f32;
+        let x_step =
+            Unit::Count.step(f64::from(tick_points) * places as f64 / f64::from((size.x - NUMBERS.x).max(1.0)));
+        let spacing = Rangef::new(tick_points * 0.5, tick_points * 0.9);
+        let x_axis = AxisHints::new_x().formatter(x_text).label_spacing(spacing).min_thickness(NUMBERS.y);
+        // A wide name of the first item takes the corner where 0 would stand.
+        let wide = items > 0 && (self.tick)(0).chars().count() > 3;
+        // Where bars are thin, gaps between them would come and go with the pixels.
+        let thin = f64::from(size.x - NUMBERS.x) < THIN_POINTS * places as f64;
+        let bar_width = if thin { 1.0 } else { 0.78 };
         let plot = Plot::new(("chart", self.title))
             .width(size.x)
             .height(size.y)
@@ -183,9 +197,12 @@ impl Chart<'_> {
             .sense(Sense::click())
             .show_grid([false, true])
             .y_axis_min_width(NUMBERS.x)
-            .y_axis_formatter(move |mark, _| unit.tick(mark.value))
+            .y_axis_formatter(
+                move |mark, _| if wide && mark.value == 0.0 { String::new() } else { unit.tick(mark.value) },
+            )
             .y_grid_spacer(move |input| grid(input, step))
-            .x_axis_formatter(x_text)
+            .custom_x_axes(vec![x_axis])
+            .x_grid_spacer(move |input| grid(input, x_step))
             .set_margin_fraction(Vec2::ZERO);
         let shown_ref = &shown;
         let marks = [(self.compared, theme::hovered(self.theme)), (self.selected, theme::SELECTED)];
@@ -216,7 +233,7 @@ impl Chart<'_> {
                             let stroke = marked.map_or(Stroke::NONE, |(_, color)| Stroke::new(1.0, color));
                             Bar::new(place as f64, value)
                                 .base_offset(base)
-                                .width(0.78)
+                                .width(bar_width)
                                 .fill(series.color)
                                 .stroke(stroke)
                         });

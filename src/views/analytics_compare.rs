@@ -59,6 +59,10 @@ const OF_TENSOR: (&str, &[&str]) = (
     ],
 );
 
+/// What stands where nothing is selected that has numbers.
+const WAITING: &str = "Select a layer, a pass or a tensor, by a click in a chart or anywhere else: its numbers stand here, \
+                       and those of another one beside it.";
+
 type Values = Vec<(String, Value)>;
 
 /// Which table an item has a row in, and the row; `None` of other kinds of item. A pass of another phase has no values.
@@ -72,14 +76,12 @@ fn row(tables: &Tables, item: Item) -> Option<((&'static str, &'static [&'static
     .map(|(table, values)| (table, values.unwrap_or_default()))
 }
 
-/// Whether there is something to show.
-pub fn has_rows(tables: &Tables, item: Option<Item>) -> bool {
-    item.is_some_and(|item| row(tables, item).is_some())
-}
-
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &Tables) {
-    let Some(item) = cx.state.selection else { return };
-    let Some(((table, shown), values)) = row(tables, item) else { return };
+    let found = cx.state.selection.and_then(|item| Some((item, row(tables, item)?)));
+    let Some((item, ((table, shown), values))) = found else {
+        ui.add(egui::Label::new(WAITING).wrap());
+        return;
+    };
     let beside = cx.state.compared.filter(|other| *other != item);
     let other = beside.and_then(|other| row(tables, other)).filter(|((same, _), _)| *same == table);
     ui.horizontal(|ui| {
@@ -98,6 +100,8 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &T
             }
         }
     });
+    // Rows hold nothing to press, so they need no room for a finger.
+    ui.spacing_mut().interact_size.y = 0.0;
     ScrollArea::vertical().id_salt("compare").auto_shrink([false, false]).show(ui, |ui| {
         Grid::new("compared").num_columns(4).spacing([10.0, 1.0]).striped(true).show(ui, |ui| {
             ui.label("");
@@ -117,7 +121,8 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tables: &T
                 if let Some((_, others)) = &other {
                     let beside = value_of(others, field);
                     ui.label(fields::text(field, &beside));
-                    ui.weak(difference(field, &value, &beside));
+                    let (text, whole) = difference(field, &value, &beside);
+                    ui.weak(text).on_hover_text(whole);
                 }
                 ui.end_row();
             }
@@ -140,20 +145,23 @@ fn value_of(values: &Values, field: &str) -> Value {
     values.iter().find(|(name, _)| name == field).map_or(Value::Null, |(_, value)| value.clone())
 }
 
-/// How much more the first is than the second: `+1.5 MiB (+12 %)`.
-fn difference(field: &str, value: &Value, other: &Value) -> String {
-    let (Some(value), Some(other)) = (value.as_f64(), other.as_f64()) else { return "-".to_owned() };
+/// How much more the first is than the second, in few characters and in full: `+12 %`, and `+1.5 MiB`.
+fn difference(field: &str, value: &Value, other: &Value) -> (String, String) {
+    let (Some(value), Some(other)) = (value.as_f64(), other.as_f64()) else {
+        return ("-".to_owned(), "not known of both".to_owned());
+    };
     let by = value - other;
     if by == 0.0 {
-        return "same".to_owned();
+        return ("same".to_owned(), "no difference".to_owned());
     }
     let sign = if by > 0.0 { '+' } else { '-' };
     // Whole numbers stay whole.
     let amount = if by.fract() == 0.0 { Value::from(by.abs() as u64) } else { Value::from(by.abs()) };
-    let text = format!("{sign}{}", fields::text(field, &amount));
+    let whole = format!("{sign}{}", fields::text(field, &amount));
+    let places = ["pass", "first_op", "last_op"].contains(&field) || field.ends_with("share");
     match other {
-        _ if field.ends_with("share") || other == 0.0 => text,
-        _ => format!("{text} ({sign}{:.1} %)", (by / other).abs() * 100.0),
+        _ if places || other == 0.0 => (whole.clone(), whole),
+        _ => (format!("{sign}{:.1} %", (by / other).abs() * 100.0), whole),
     }
 }
 
@@ -164,10 +172,11 @@ mod tests {
     #[test]
     fn differences_say_how_much_and_which_way() {
         let of = |field: &str, a: f64, b: f64| difference(field, &Value::from(a), &Value::from(b));
-        assert_eq!(of("touched_bytes", 3072.0, 2048.0), "+1.00 KiB (+50.0 %)");
-        assert_eq!(of("mean_ns", 500.5, 1000.0), "-499 ns (-50.0 %)");
-        assert_eq!(of("disk_share", 0.5, 0.75), "-25.0 %");
-        assert_eq!(of("ops", 7.0, 7.0), "same");
-        assert_eq!(difference("ops", &Value::Null, &Value::from(1)), "-");
+        let both = |few: &str, full: &str| (few.to_owned(), full.to_owned());
+        assert_eq!(of("touched_bytes", 3072.0, 2048.0), both("+50.0 %", "+1.00 KiB"));
+        assert_eq!(of("mean_ns", 500.5, 1000.0), both("-50.0 %", "-499 ns"));
+        assert_eq!(of("disk_share", 0.5, 0.75), both("-25.0 %", "-25.0 %"));
+        assert_eq!(of("ops", 7.0, 7.0).0, "same");
+        assert_eq!(difference("ops", &Value::Null, &Value::from(1)).0, "-");
     }
 }

@@ -35,10 +35,13 @@ impl Tables {
     }
 }
 
+/// The tables of a phase.
+type Answer = (Option<Phase>, Tables);
+
 #[derive(Default)]
 pub struct AnalyticsEngine {
     document: Option<Arc<Document>>,
-    worker: Option<Background<Option<Phase>, (Option<Phase>, Tables)>>,
+    worker: Option<Background<Option<Phase>, Answer>>,
     asked: Vec<Option<Phase>>,
     known: Vec<(Option<Phase>, Arc<Tables>)>,
     pub fault: Option<String>,

@@ -3,8 +3,8 @@
 use egui::{Color32, ColorImage, Rect, Sense, Stroke, TextureHandle, TextureOptions, Ui, Vec2};
 
 use super::{heatmap, theme};
-use crate::gpu::colormap::{self, Scale};
-use crate::state::{PaletteChoice, Theme};
+use crate::gpu::colormap;
+use crate::state::{PaletteChoice, ScaleChoice, Theme};
 
 /// Columns and rows that are drawn apart; of more, neighbours stand together by their highest value.
 const MOST_CELLS: usize = 512;
@@ -12,11 +12,30 @@ const MOST_CELLS: usize = 512;
 const NUMBERS: f32 = 30.0;
 /// And of columns.
 const FOOT: f32 = 15.0;
+/// For the upper half of the first row's number.
+const HEAD: f32 = 5.0;
+
+/// Values that differ by less than this look alike: small differences are not blown up.
+const LEAST_RANGE: f32 = 16.0;
+
+/// Where a value stands between the lowest and the highest, from 0 to 1.
+fn position(scale: ScaleChoice, value: u64, [lowest, highest]: [u64; 2]) -> f32 {
+    let (value, highest) = (value as f32, (highest as f32).max(1.0));
+    match scale {
+        ScaleChoice::Linear => value / highest,
+        ScaleChoice::Logarithmic | ScaleChoice::Equalised => {
+            let lowest = (lowest as f32).min(highest / LEAST_RANGE);
+            (value / lowest).ln() / (highest / lowest).ln()
+        }
+    }
+    .clamp(0.0, 1.0)
+}
 
 /// What decides the colours of a matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colors {
     pub palette: PaletteChoice,
+    pub scale: ScaleChoice,
     pub theme: Theme,
     /// Which values these are: another number, other values.
     pub values: u64,
@@ -48,7 +67,7 @@ impl Matrix<'_> {
     pub fn ui(self, ui: &mut Ui, view: &mut MatrixView, size: Vec2) -> Option<(usize, usize)> {
         let (whole, response) = ui.allocate_exact_size(size, Sense::click());
         let area = Rect::from_min_max(
-            egui::pos2(whole.left() + NUMBERS, whole.top()),
+            egui::pos2(whole.left() + NUMBERS, whole.top() + HEAD),
             egui::pos2(whole.right() - 4.0, whole.bottom() - FOOT),
         );
         let shown = [self.columns.min(MOST_CELLS), self.rows.min(MOST_CELLS)];
@@ -124,6 +143,7 @@ impl Matrix<'_> {
             .map(|(r, c)| value(r, c).unwrap_or(0))
             .collect();
         let highest = values.iter().copied().max().unwrap_or(0);
+        let lowest = values.iter().copied().filter(|&value| value > 0).min().unwrap_or(0);
         let palette = heatmap::palette(self.colors.palette);
         let untouched = match self.colors.theme {
             Theme::Dark => colormap::Theme::Dark,
@@ -133,7 +153,7 @@ impl Matrix<'_> {
         let color = |&value: &u64| {
             let [r, g, b, _] = match value {
                 0 => untouched,
-                _ => palette.sample(Scale::Logarithmic.position(value, highest, &[])),
+                _ => palette.sample(position(self.colors.scale, value, [lowest, highest])),
             };
             Color32::from_rgb(r, g, b)
         };
@@ -153,5 +173,20 @@ impl Matrix<'_> {
             let at = egui::pos2(area.left() + (column as f32 + 0.5) * cell.x, area.bottom() + 1.0);
             painter.text(at, egui::Align2::CENTER_TOP, (self.column_name)(column), font.clone(), ink);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go_from_the_lowest_to_the_highest_and_keep_small_differences_small() {
+        let log = |value, ends| position(ScaleChoice::Logarithmic, value, ends);
+        assert_eq!((log(1, [1, 1000]), log(1000, [1, 1000])), (0.0, 1.0));
+        assert!(log(98, [98, 100]) > 0.95);
+        assert!((log(10, [1, 100]) - 0.5).abs() < 1e-6);
+        assert_eq!(position(ScaleChoice::Linear, 25, [1, 100]), 0.25);
+        assert_eq!(log(5, [5, 5]), 1.0);
     }
 }

@@ -7,8 +7,8 @@ use crate::state::Theme;
 
 /// Height of a row and widths of its name and its number, in points.
 const ROW: f32 = 17.0;
-const NAME: f32 = 118.0;
-const NUMBER: f32 = 108.0;
+const NAME: f32 = 106.0;
+const NUMBER: f32 = 122.0;
 
 /// A row: what it is called, its parts from 0 to 1 of the widest, and what stands behind.
 pub struct BarRow {

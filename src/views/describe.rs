@@ -28,6 +28,7 @@ pub fn title(document: &Document, item: Item) -> String {
             None => format!("pass {pass}"),
         },
         Item::Expert { tensor: t, expert } => format!("expert {expert} of {}", tensor(t)),
+        Item::Span(span) => format!("{} from {}", units::duration(span.len_ns()), units::duration(span.start_ns)),
         Item::Region(region) => format!(
             "{} of {}, ops {} to {}",
             units::bytes(region.bytes[1].saturating_sub(region.bytes[0])),

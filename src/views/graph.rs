@@ -7,7 +7,7 @@ use std::time::Duration;
 use egui::{Color32, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::graph_engine::GraphEngine;
-use super::graph_labels::{GraphLabels, LabelLook};
+use super::graph_labels::{GraphLabels, LabelLook, Names};
 use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
@@ -26,6 +26,7 @@ use crate::kernel_io::graph_view as look;
 use crate::kernel_io::layout::{Arrangement, LayoutEngine, LayoutGraph};
 use crate::state::camera::{GraphCamera, Motion};
 use crate::state::{Action, AppState, Document, GraphGoal, NodeColor, NodeSize, PinnedNode, Trail, View};
+use crate::trace::tracks::phase_bits;
 use crate::trace::{Category, Graph};
 use crate::units;
 
@@ -36,6 +37,9 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
+/// Graphs that stay ready to be shown again, and how large they may be.
+const MOST_KEPT: usize = 3;
+const MOST_KEPT_NODES: usize = 20_000;
 /// Nodes of at least this radius can be dragged; a drag on smaller ones moves the whole picture.
 const GRAB_RADIUS_POINTS: f32 = 4.0;
 
@@ -49,6 +53,8 @@ pub struct GraphView {
     values: Option<Arc<NodeValues>>,
     coloring: Option<(Colored, Coloring)>,
     shown: Option<Shown>,
+    /// Graphs that were shown before, the last one last: passes of a run take turns with a few.
+    kept: Vec<(Shown, Names)>,
     canvas: Canvas,
     /// Where the canvas is on screen, in points; taken when it is painted.
     rect: Option<Rect>,
@@ -72,6 +78,7 @@ struct Colored {
     subject: Subject,
     color: NodeColor,
     theme: crate::state::Theme,
+    phases: u32,
     has_values: bool,
 }
 
@@ -286,10 +293,11 @@ impl GraphView {
             }
         }
 
-        if cx.state.selection != self.centred {
-            self.centred = cx.state.selection;
-            // What is selected elsewhere comes into view; what is seen already stays where it is.
-            if let Some(center) = shown.out_of_view(&cx.state.links.nodes, cx.state.graph.camera.goal(), rect) {
+        let shows = cx.state.running_op().map(Item::Op).or(cx.state.selection);
+        if shows != self.centred {
+            self.centred = shows;
+            // What is selected elsewhere, or runs, comes into view; what is seen already stays where it is.
+            if let Some(center) = shown.out_of_view(&cx.state.marked_nodes(), cx.state.graph.camera.goal(), rect) {
                 let motion = Motion { duration_ms: 200.0, ..Motion::default() };
                 cx.act(Action::LookAt { center, scale: cx.state.graph.camera.goal().scale, motion });
             }
@@ -407,10 +415,10 @@ impl GraphView {
     }
 
     /// Nodes to mark: what is selected, but not a whole layer that is shown by itself.
-    fn marked(state: &AppState) -> &[u32] {
+    fn marked(state: &AppState) -> Vec<u32> {
         match state.selection {
-            Some(Item::Layer(layer)) if state.graph.layers().contains(&layer) => &[],
-            _ => &state.links.nodes,
+            Some(Item::Layer(layer)) if !state.playback.playing && state.graph.layers().contains(&layer) => Vec::new(),
+            _ => state.marked_nodes(),
         }
     }
 
@@ -423,7 +431,9 @@ impl GraphView {
         document: &Arc<Document>,
         graph: &Graph,
     ) {
-        let mut subject = Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size };
+        let phases = phase_bits(state.phase);
+        let mut subject =
+            Subject { document: document.number, graph: state.graph.subject(), size: state.graph.size, phases };
         let now = Some((subject.clone(), state.graph.engine));
         if self.asked != now {
             (self.asked, self.fault, self.work.fault) = (now, None, None);
@@ -436,9 +446,12 @@ impl GraphView {
         self.fault.clone_from(&self.work.fault);
         let asked = state.graph.size != NodeSize::Plain
             || matches!(state.graph.color, NodeColor::Accesses | NodeColor::Bytes | NodeColor::Time);
-        self.values = if asked { self.work.values(document, state.graph.graph) } else { None };
+        self.values = if asked { self.work.values(document, state.graph.graph, phases) } else { None };
         if self.values.is_none() {
             subject.size = NodeSize::Plain;
+        }
+        if subject.size == NodeSize::Plain {
+            subject.phases = phase_bits(None);
         }
         let is_shown = |shown: &Option<Shown>, subject: &Subject| {
             shown.as_ref().is_some_and(|s| s.subject == *subject && s.asked_engine == state.graph.engine)
@@ -455,12 +468,14 @@ impl GraphView {
         if !is_shown(&self.shown, &subject) {
             self.painted = None;
             self.coloring = None;
-            let prepared =
-                prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
-            if let Err(error) = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine))
-            {
-                // What was shown before may be another run's.
-                (self.shown, self.fault) = (None, Some(error.to_string()));
+            if !self.show_kept(&subject, state.graph.engine) {
+                let prepared =
+                    prepared.or_else(|| Prepared::new(document, subject, self.values.as_deref(), Watch::nobody()));
+                let made = prepared.map_or(Ok(()), |prepared| self.make(gpu, graph, prepared, state.graph.engine));
+                if let Err(error) = made {
+                    // What was shown before may be another run's.
+                    (self.shown, self.fault) = (None, Some(error.to_string()));
+                }
             }
         }
         let Some(shown) = &mut self.shown else { return };
@@ -470,6 +485,7 @@ impl GraphView {
             subject: shown.subject.clone(),
             color: state.graph.color,
             theme: state.theme,
+            phases,
             has_values: self.values.is_some(),
         };
         if self.coloring.as_ref().is_none_or(|(of, _)| *of != colored) {
@@ -480,14 +496,40 @@ impl GraphView {
         }
     }
 
+    /// Shows a graph that was shown a short while ago; false where there is none such.
+    fn show_kept(&mut self, subject: &Subject, engine: LayoutEngine) -> bool {
+        let fits = |(kept, _): &(Shown, Names)| kept.subject == *subject && kept.asked_engine == engine;
+        let Some((mut shown, names)) = self.kept.iter().position(fits).map(|at| self.kept.remove(at)) else {
+            return false;
+        };
+        (shown.fitted, shown.fresh) = (self.shown.as_ref().and_then(|before| before.fitted), true);
+        self.keep_shown(names);
+        self.shown = Some(shown);
+        true
+    }
+
+    /// Puts by what is shown; `names` are those of what will be.
+    fn keep_shown(&mut self, names: Names) {
+        (self.dragged, self.menu_on) = (None, None);
+        let before = self.labels.as_mut().map(|labels| labels.exchange(names)).unwrap_or_default();
+        let Some(shown) = self.shown.take() else { return };
+        self.kept.retain(|(kept, _)| kept.subject.document == shown.subject.document);
+        if shown.display.nodes.len() <= MOST_KEPT_NODES {
+            self.kept.push((shown, before));
+            let beyond = self.kept.len().saturating_sub(MOST_KEPT);
+            self.kept.drain(..beyond);
+        }
+    }
+
     fn make(&mut self, gpu: &Gpu, graph: &Graph, prepared: Prepared, engine: LayoutEngine) -> Result<(), GpuError> {
         let painter = match &mut self.painter {
             Some(painter) => painter,
             none => none.insert(GraphDraw::new(gpu)?),
         };
         let mut shown = Shown::new(gpu, painter, prepared, engine)?;
-        shown.fitted = self.shown.take().and_then(|before| before.fitted);
-        (self.dragged, self.menu_on) = (None, None);
+        shown.fitted = self.shown.as_ref().and_then(|before| before.fitted);
+        self.keep_shown(Names::default());
+        self.kept.retain(|(kept, _)| kept.subject.document == shown.subject.document);
         let labels = self.labels.get_or_insert_with(|| GraphLabels::new(gpu));
         labels.set_graph(graph, &shown.display);
         labels.set_places(graph, &shown.display, &shown.positions, shown.has_headings());
@@ -672,16 +714,12 @@ impl GraphView {
             0 => "whole graph".to_owned(),
             _ => format!("layer {}", layers.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ")),
         };
-        let selected: Vec<&str> = state
-            .links
-            .nodes
-            .iter()
-            .take(4)
-            .filter_map(|&n| graph.nodes.get(n as usize))
-            .map(|n| n.label.as_str())
-            .collect();
+        let marked = state.marked_nodes();
+        let selected: Vec<&str> =
+            marked.iter().take(4).filter_map(|&n| graph.nodes.get(n as usize)).map(|n| n.label.as_str()).collect();
         let label = match selected.as_slice() {
             [] => format!("Graph canvas, {shown}"),
+            names if state.playback.playing => format!("Graph canvas, {shown}, running {}", names.join(", ")),
             names => format!("Graph canvas, {shown}, selected {}", names.join(", ")),
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &label));

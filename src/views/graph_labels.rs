@@ -21,9 +21,9 @@ pub struct GraphLabels {
     names: Names,
 }
 
-/// What is to be written, and where.
+/// What is to be written of one graph, and where.
 #[derive(Default)]
-struct Names {
+pub struct Names {
     /// Nodes in the order in which they get room for their names.
     order: Vec<u32>,
     texts: Vec<String>,
@@ -86,6 +86,11 @@ impl GraphLabels {
         let mut fonts = Fonts::new(gpu);
         let layer = TextLayer::new(gpu, &mut fonts);
         Self { fonts, layer, names: Names::default() }
+    }
+
+    /// A graph is shown whose names are known; gives those of the one before.
+    pub fn exchange(&mut self, names: Names) -> Names {
+        std::mem::replace(&mut self.names, names)
     }
 
     /// Another graph is shown.

@@ -37,8 +37,8 @@ pub struct Marks {
 }
 
 impl Marks {
-    pub fn of(state: &AppState, graph: &Graph, selected: &[u32], hovered: Option<u32>) -> Self {
-        let glowing = match (state.playback.playing, selected) {
+    pub fn of(state: &AppState, graph: &Graph, selected: Vec<u32>, hovered: Option<u32>) -> Self {
+        let glowing = match (state.playback.playing, selected.as_slice()) {
             (true, [node]) => graph.edges.iter().filter(|e| e.target == *node).map(|e| e.source).collect(),
             _ => Vec::new(),
         };
@@ -46,7 +46,7 @@ impl Marks {
             [] => state.graph.search.hits.clone(),
             trail => trail.to_vec(),
         };
-        Self { selected: selected.to_vec(), hovered, glowing, outstanding, pinned: Vec::new() }
+        Self { selected, hovered, glowing, outstanding, pinned: Vec::new() }
     }
 }
 
@@ -320,10 +320,10 @@ mod tests {
     fn while_a_run_is_played_the_running_op_lights_up_and_its_operands_glow() {
         let graph = sum();
         let mut state = AppState::default();
-        let at_rest = Marks::of(&state, &graph, &[1], None);
+        let at_rest = Marks::of(&state, &graph, vec![1], None);
         assert_eq!(flags(&graph, &at_rest), [0, look::NODE_SELECTED, 0, look::NODE_SQUARE]);
         state.playback.playing = true;
-        let playing = Marks::of(&state, &graph, &[1], None);
+        let playing = Marks::of(&state, &graph, vec![1], None);
         assert_eq!(playing.glowing, [0, 3]);
         let glowing = [look::NODE_HOVERED, look::NODE_SELECTED, 0, look::NODE_SQUARE | look::NODE_HOVERED];
         assert_eq!(flags(&graph, &playing), glowing);

@@ -21,6 +21,8 @@ pub struct Subject {
     pub document: u64,
     pub graph: GraphSubject,
     pub size: NodeSize,
+    /// Bits of the phases that sizes are of; all where they say nothing.
+    pub phases: u32,
 }
 
 /// A graph ready for any engine.
@@ -67,6 +69,7 @@ enum Answer {
 struct Measured {
     document: u64,
     graph: u32,
+    phases: u32,
     values: Arc<NodeValues>,
 }
 
@@ -75,7 +78,7 @@ struct Measured {
 pub struct GraphWork {
     background: Option<Background<Question, Answer>>,
     values: Option<Measured>,
-    asked_values: Option<(u64, u32)>,
+    asked_values: Option<(u64, u32, u32)>,
     prepared: Option<Box<Prepared>>,
     asked_start: Option<Subject>,
     done: Arc<AtomicU32>,
@@ -103,10 +106,10 @@ impl GraphWork {
         }
     }
 
-    /// What the run did to the nodes of a graph, once that is known.
-    pub fn values(&mut self, document: &Arc<Document>, graph: u32) -> Option<Arc<NodeValues>> {
-        let of = (document.number, graph);
-        if let Some(known) = self.values.as_ref().filter(|known| (known.document, known.graph) == of) {
+    /// What the run did to the nodes of a graph in `phases`, once that is known.
+    pub fn values(&mut self, document: &Arc<Document>, graph: u32, phases: u32) -> Option<Arc<NodeValues>> {
+        let of = (document.number, graph, phases);
+        if let Some(known) = self.values.as_ref().filter(|known| (known.document, known.graph, known.phases) == of) {
             return Some(known.values.clone());
         }
         if self.asked_values != Some(of)
@@ -116,8 +119,8 @@ impl GraphWork {
             self.done.store(0, Ordering::Relaxed);
             let (document, done) = (document.clone(), self.done.clone());
             background.ask(Question::Values, move |cancelled| {
-                let values = NodeValues::of(&document.trace, graph, Watch { cancelled, done: &done })?;
-                Some(Answer::Values(Measured { document: of.0, graph, values: Arc::new(values) }))
+                let values = NodeValues::of(&document.trace, graph, phases, Watch { cancelled, done: &done })?;
+                Some(Answer::Values(Measured { document: of.0, graph, phases, values: Arc::new(values) }))
             });
         }
         None

@@ -180,6 +180,11 @@ impl HeatEngine {
                 Err(error) => self.fault = Some(format!("no thread to work in: {error}")),
             }
         }
+        self.take_answers();
+    }
+
+    /// Picks up what was worked out: also where nobody sees it, or it would count as work that is left.
+    pub fn take_answers(&mut self) {
         while let Some(answer) = self.background.as_ref().and_then(Background::answer) {
             self.version += 1;
             match answer {
@@ -207,7 +212,12 @@ impl HeatEngine {
 
     /// Whether questions are open, or will be once what is seen has come to rest.
     pub fn is_busy(&self) -> bool {
-        !self.seen.is_empty() || self.background.as_ref().is_some_and(Background::is_busy)
+        !self.seen.is_empty() || self.is_answering()
+    }
+
+    /// Whether questions are open.
+    pub fn is_answering(&self) -> bool {
+        self.background.as_ref().is_some_and(Background::is_busy)
     }
 
     /// Has kernels and tiles ready, and gives the frame its budget.
@@ -348,6 +358,11 @@ impl HeatEngine {
             *seen = (summed.clone(), now_s);
         }
         seen.1
+    }
+
+    /// Nothing is seen any more.
+    pub fn forget_seen(&mut self) {
+        self.seen.clear();
     }
 
     pub fn ask_marginals(&mut self, document: &Arc<Document>, summed: Summed) {

@@ -96,10 +96,19 @@ impl HeatmapView {
         self.unfinished || self.engine.is_busy()
     }
 
+    /// The same while time stands still.
+    pub fn is_working_at_once(&self) -> bool {
+        self.unfinished || self.engine.is_answering()
+    }
+
     /// Makes tiles within the frame's budget, and paints the tracks on screen whose picture has changed.
     pub fn draw(&mut self, state: &AppState, gpu: &mut FrameGpu<'_>) {
         let Some(document) = state.document.clone() else { return };
         if self.tracks.iter().all(|panel| panel.shown.is_none()) {
+            // Behind another panel: its sums are not waited for, nor its tiles.
+            self.engine.forget_seen();
+            self.engine.take_answers();
+            self.unfinished = false;
             return;
         }
         if let Err(fault) = self.engine.begin_frame(&document, gpu.gpu) {

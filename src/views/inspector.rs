@@ -3,18 +3,20 @@
 use egui::{Grid, RichText, Ui};
 
 use super::region_totals::RegionView;
+use super::span_totals::SpanView;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::{Action, Document};
-use crate::trace::{Graph, names};
+use crate::trace::tracks::phase_bits;
+use crate::trace::{Graph, Pass, names};
 use crate::units;
 
 const MOST_LINES: usize = 60;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView) {
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &SpanView) {
     let Some(document) = cx.document() else { return };
     egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
-        None => run(ui, &document),
+        None => run(ui, cx, &document),
         Some(item) => {
             ui.label(
                 RichText::new(describe::title(&document, item).trim())
@@ -32,6 +34,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView) {
                 Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
                 Item::Pass(pass) => pass_lines(ui, &document, pass),
                 Item::Region(_) => region.ui(ui, cx, &document),
+                Item::Span(_) => span.ui(ui, cx, &document),
             }
         }
     });
@@ -59,11 +62,25 @@ pub(super) fn link(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, i
     });
 }
 
-fn run(ui: &mut Ui, document: &Document) {
+fn run(ui: &mut Ui, cx: &ViewContext<'_>, document: &Document) {
     let trace = &document.trace;
     let model = &trace.meta.model;
     let unknown = || "unknown".to_owned();
     let number = |n: Option<u32>| n.map_or_else(unknown, |n| n.to_string());
+    let counted = |all: u64, of: &dyn Fn(&Pass) -> u64| match cx.state.phase {
+        None => units::count(all),
+        Some(phase) => {
+            let part: u64 = trace.passes.iter().filter(|pass| pass.phase == phase).map(of).sum();
+            format!("{} of {} ({})", units::count(part), units::count(all), phase.label())
+        }
+    };
+    let accesses = |pass: &Pass| match pass.ops.checked_sub(1) {
+        Some(last) => {
+            let first = trace.accesses_of(pass.first_op as usize).start;
+            trace.accesses_of(pass.first_op.saturating_add(last) as usize).end.saturating_sub(first) as u64
+        }
+        None => 0,
+    };
     ui.strong(model.name.clone().unwrap_or_else(|| document.name()));
     facts(
         ui,
@@ -73,9 +90,9 @@ fn run(ui: &mut Ui, document: &Document) {
             ("layers", number(model.layers.or_else(|| trace.graphs.iter().map(Graph::layers).max()))),
             ("experts", number(model.experts)),
             ("model files", units::bytes(model.file_bytes())),
-            ("passes", units::count(trace.passes.len() as u64)),
-            ("ops", units::count(trace.op_count() as u64)),
-            ("accesses", units::count(trace.access_count() as u64)),
+            ("passes", counted(trace.passes.len() as u64, &|_| 1)),
+            ("ops", counted(trace.op_count() as u64, &|pass| pass.ops.into())),
+            ("accesses", counted(trace.access_count() as u64, &accesses)),
             ("recorded", units::duration(trace.duration_ns())),
             ("source", trace.meta.source.clone()),
         ],
@@ -84,11 +101,16 @@ fn run(ui: &mut Ui, document: &Document) {
     ui.weak("Click a node, a cell of the heatmap or a row to see all that is known of it.");
 }
 
+/// Which ops count, where not all do.
+fn only(cx: &ViewContext<'_>) -> String {
+    cx.state.phase.map_or_else(String::new, |phase| format!(" ({} only)", phase.label()))
+}
+
 fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
     facts(ui, "tensor", describe::tensor_facts(document, tensor));
     let trace = &document.trace;
     ui.separator();
-    ui.weak(format!("{} accesses", units::count(cx.state.links.touching)));
+    ui.weak(format!("{} accesses{}", units::count(cx.state.links.touching), only(cx)));
     let ops = cx.state.links.touching_ops.clone();
     let listed = ops.len() as u64;
     for op in ops {
@@ -183,13 +205,14 @@ fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer
         .map(|(i, _)| i)
         .collect();
     let bytes: u64 = weights.iter().map(|&t| trace.tensors[t as usize].bytes).fold(0, u64::saturating_add);
-    let ops = (0..trace.op_count()).filter(|&op| trace.ops.layer.get(op) == Some(layer)).count();
+    let ops = document.op_index().ops_of_layer(layer, phase_bits(cx.state.phase));
+    let only = only(cx);
     facts(
         ui,
         "layer",
         vec![
             ("weights", format!("{} in {} tensors", units::bytes(bytes), weights.len())),
-            ("ops", units::count(ops as u64)),
+            ("ops", format!("{}{only}", units::count(ops))),
             ("nodes", cx.state.links.nodes.len().to_string()),
         ],
     );

@@ -4,7 +4,7 @@ use egui::text_selection::LabelSelectionState;
 use egui::{Key, Modifiers, Ui};
 
 use super::table::TableKeys;
-use super::{ViewContext, heatmap};
+use super::{ViewContext, heatmap, timeline};
 use crate::state::camera::{Easing, Motion};
 use crate::state::reference::{CONTEXT_KEYS, Command, commands};
 use crate::state::{Action, Axes, View};
@@ -43,7 +43,16 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
     }
     let plain = |key: Key| struck(ui, key, Modifiers::is_none);
     if plain(Key::Space) {
-        cx.act(if cx.state.playback.playing { Action::Pause } else { Action::Play { ops_per_second: 30.0 } });
+        cx.act(timeline::play_or_pause(cx.state));
+    }
+    let typed = |text: &str| ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == text)));
+    for (text, faster) in [("<", false), (">", true)] {
+        if typed(text) {
+            cx.act(Action::SetSpeed { speed: cx.state.playback.next_speed(faster) });
+        }
+    }
+    if plain(Key::L) {
+        cx.actions.extend(timeline::toggle_loop(cx.state));
     }
     if plain(Key::F) {
         let now = cx.state.full_screen;
@@ -63,6 +72,7 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
             (true, ..) => Action::ShowKeys { shown: false },
             (false, Some(end), _) => end,
             (false, None, Some(_)) => Action::FullScreen { view: None },
+            (false, None, None) if cx.state.selection.is_none() => Action::Seek { op: None },
             (false, None, None) => Action::Select { item: None },
         });
     }

@@ -2,8 +2,8 @@
 
 use egui::Ui;
 
-use super::ViewContext;
 use super::heatmap::choice;
+use super::{ViewContext, film_menu};
 use crate::state::reference::{Menu, commands};
 use crate::state::{Action, RunFormat};
 use crate::trace::Phase;
@@ -60,6 +60,9 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
         ui.separator();
         exports(ui, cx, wishes);
         ui.separator();
+        entries(ui, cx, Menu::File);
+        film_menu::choices(ui, cx);
+        ui.separator();
         if ui.button("Quit").clicked() {
             cx.act(Action::Quit);
         }
@@ -72,15 +75,17 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
         (Menu::Help, "Help"),
     ];
     for (menu, title) in menus {
-        ui.menu_button(title, |ui| {
-            for command in commands().into_iter().filter(|c| c.menu == menu) {
-                let button = egui::Button::new(command.label).shortcut_text(command.keys.join(" "));
-                if ui.add(button).clicked() {
-                    cx.act(command.action);
-                    ui.close();
-                }
-            }
-        });
+        ui.menu_button(title, |ui| entries(ui, cx, menu));
+    }
+}
+
+fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, menu: Menu) {
+    for command in commands().into_iter().filter(|c| c.menu == menu) {
+        let button = egui::Button::new(command.label).shortcut_text(command.keys.join(" "));
+        if ui.add(button).clicked() {
+            cx.act(command.action);
+            ui.close();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod analytics_matrix;
 mod analytics_rows;
 pub mod bands;
 pub mod describe;
+mod film_menu;
 pub mod graph;
 mod graph_engine;
 mod graph_labels;
@@ -26,6 +27,7 @@ pub mod keys;
 pub mod menu;
 pub mod pointer;
 pub mod region_totals;
+pub mod span_totals;
 pub mod status;
 pub mod table;
 mod table_bar;
@@ -37,6 +39,10 @@ mod table_popup;
 mod table_scroll;
 pub mod theme;
 pub mod timeline;
+mod timeline_controls;
+mod timeline_lanes;
+mod timeline_ruler;
+mod timeline_span;
 pub mod track;
 
 use std::sync::Arc;
@@ -87,5 +93,6 @@ pub fn reference(document: &Document, item: Item) -> Option<ItemRef> {
         Item::Pass(pass) => ItemRef::Pass(pass),
         Item::Expert { tensor, expert } => ItemRef::Expert { tensor: TensorRef::Number(tensor), expert },
         Item::Region(region) => ItemRef::Region(region),
+        Item::Span(span) => ItemRef::Span { time_ns: [span.start_ns, span.end_ns] },
     })
 }

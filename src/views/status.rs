@@ -21,6 +21,8 @@ pub struct Status {
     pub table: Option<&'static str>,
     /// What is being written: the file's name, and how far it is in thousandths.
     pub export: Option<(String, u32)>,
+    /// A film that is being recorded: its frames, and how many of them are a second.
+    pub film: Option<(u32, u32)>,
     pub adapter: String,
     /// CPU time of the last frame that was painted; `None` where pictures must not differ from run to run.
     pub frame_ms: Option<f32>,
@@ -48,6 +50,18 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
             cancel.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Stop the export"));
             if cancel.clicked() {
                 cx.act(Action::CancelExport);
+            }
+            ui.separator();
+        }
+        if let Some((frames, fps)) = status.film {
+            ui.colored_label(ui.visuals().error_fg_color, "\u{23FA}").on_hover_text("recording");
+            let seconds = f64::from(frames) / f64::from(fps.max(1));
+            // Time goes by frames, so there is nothing to drop.
+            ui.label(format!("{} frames, {seconds:.1} s, 0 dropped", units::count(frames.into())));
+            let stop = ui.button("Stop").on_hover_text("F9");
+            stop.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Stop recording"));
+            if stop.clicked() {
+                cx.act(Action::Record { on: Some(false), path: None, fps: None, scale: None, view: None });
             }
             ui.separator();
         }

@@ -132,6 +132,13 @@ impl TableView {
         self.rows.at
     }
 
+    /// Shows the rows that `other` shows.
+    pub fn scroll_as(&mut self, other: &Self) {
+        self.document.clone_from(&other.document);
+        (self.rows, self.columns) = (other.rows, other.columns);
+        self.groups.scroll_as(&other.groups);
+    }
+
     /// Why the rows are not those that were asked for.
     pub fn fault(&self) -> Option<&str> {
         self.engine.fault.as_deref()
@@ -283,12 +290,13 @@ impl TableView {
 
     /// Brings the selection's first op into view, once for every selection.
     fn follow(&mut self, cx: &ViewContext<'_>, shown: &Shown, seen: f64) {
-        let now = (shown.version, cx.state.selection);
+        let running = cx.state.running_op();
+        let now = (shown.version, running.map(Item::Op).or(cx.state.selection));
         if self.followed == Some(now) {
             return;
         }
         self.followed = Some(now);
-        let Some(op) = cx.state.links.first_op else { return };
+        let Some(op) = running.or(cx.state.links.first_op) else { return };
         let Some(row) = shown.rows.row_near(op, shown.sorted) else { return };
         // Among sorted rows the neighbours of an op that is not listed are anywhere.
         if !shown.sorted || shown.rows.op(row) == Some(op) {
@@ -329,6 +337,7 @@ impl TableView {
             response.widget_info(|| {
                 let title = describe::title(document, Item::Op(op));
                 let label = match selected {
+                    true if cx.state.playback.playing => format!("running row: {title}"),
                     true => format!("selected row: {title}"),
                     false => format!("row {}: {title}", units::count(row as u64 + 1)),
                 };
@@ -367,9 +376,14 @@ impl TableView {
 }
 
 fn is_selected(state: &AppState, op: u32) -> bool {
+    if let Some(running) = state.running_op() {
+        return running == op;
+    }
     match state.selection {
         Some(Item::Op(selected)) => selected == op,
-        Some(Item::Pass(_) | Item::Region(_)) => state.links.ops.is_some_and(|ops| (ops[0]..ops[1]).contains(&op)),
+        Some(Item::Pass(_) | Item::Region(_) | Item::Span(_)) => {
+            state.links.ops.is_some_and(|ops| (ops[0]..ops[1]).contains(&op))
+        }
         _ => state.links.first_op == Some(op),
     }
 }

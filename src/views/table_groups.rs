@@ -53,6 +53,11 @@ pub fn order(groups: &Groups, by: GroupOrder, down: bool) -> Vec<u32> {
 }
 
 impl GroupList {
+    /// Shows the groups that `other` shows.
+    pub fn scroll_as(&mut self, other: &Self) {
+        self.scroll = other.scroll;
+    }
+
     /// Moves the list by rows.
     pub fn scroll(&mut self, rows: f64) {
         self.scroll.at += rows;

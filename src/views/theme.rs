@@ -23,6 +23,14 @@ pub fn selected_text(theme: Theme) -> Color32 {
 pub const SELECTED: Color32 = Color32::from_rgb(0xFF, 0xD2, 0x3F);
 pub const HOVERED: Color32 = Color32::from_rgb(0xF4, 0xF7, 0xFB);
 
+/// Where playback is.
+pub fn playhead(theme: Theme) -> Color32 {
+    match theme {
+        Theme::Dark => Color32::from_rgb(0xFF, 0x6B, 0x57),
+        Theme::Light => Color32::from_rgb(0xC8, 0x32, 0x1E),
+    }
+}
+
 /// A ring that can be seen on the theme's canvas.
 pub fn hovered(theme: Theme) -> Color32 {
     match theme {

@@ -1,119 +1,221 @@
-//! The timeline: passes, the layers they went through, and single ops where there is room for them.
+//! The timeline: passes, the layers they went through and their ops in time, what of it is selected, and the playhead.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use egui::{Align2, Color32, FontId, Mesh, Pos2, Rect, Sense, Ui, Vec2};
+use egui::{Align2, FontId, Pos2, Rect, Sense, Ui, Vec2};
 
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, theme};
+use super::timeline_lanes::LanesPicture;
+use super::timeline_ruler::{self, RULER_POINTS, TimeAxis};
+use super::timeline_span::SpanDrag;
+use super::{ViewContext, describe, theme, timeline_controls};
+use crate::analysis::background::Background;
+use crate::analysis::lanes::{Lane, Lanes, Walk, op_end_ns};
 use crate::analysis::links::Item;
-use crate::state::camera::{Motion, Span};
-use crate::state::{Action, Axes, Theme, View};
-use crate::trace::Trace;
+use crate::state::camera::Motion;
+use crate::state::{Action, AppState, Axes, Document, View};
+use crate::trace::{Phase, Trace};
 use crate::units;
 
-const LANE_POINTS: f32 = 17.0;
 const GUTTER_POINTS: f32 = 58.0;
-const RULER_POINTS: f32 = 14.0;
-/// Blocks narrower than this are joined with their neighbours into one, with the colour of the longest.
-const LEAST_BLOCK_POINTS: f32 = 1.5;
-const LABEL_POINTS: f32 = 30.0;
+const GAP: f32 = 2.0;
+/// Heights that a lane has, with little room and with much.
+const LANE_POINTS: [f32; 2] = [14.0, 160.0];
 /// Share of the visible time by which a wheel turn scrolls that would zoom by a factor of e elsewhere.
 const WHEEL_SHARE: f64 = 0.4;
-/// How finely time is looked at where there are more ops than can be seen.
-const MOMENTS_PER_POINT: f32 = 2.0;
+/// Runs of no more ops are summed up within a frame.
+const SMALL_RUN: usize = 100_000;
+/// Kinds or layers that a tooltip names.
+const NAMED: usize = 4;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) {
-    let Some(document) = cx.document() else { return };
-    let trace = &document.trace;
-    controls(ui, cx);
-    let (response, painter) = ui.allocate_painter(ui.available_size().max(Vec2::splat(20.0)), Sense::click_and_drag());
-    let outer = response.rect;
-    let rect = Rect::from_min_max(Pos2::new(outer.left() + GUTTER_POINTS, outer.top()), outer.max);
-    let axis = TimeAxis { rect, span: cx.state.timeline.now() };
-    painter.rect_filled(outer, 0.0, theme::canvas(cx.state.theme));
-    ruler(ui, &axis);
-    let lane = |k: usize| {
-        let top = rect.top() + RULER_POINTS + k as f32 * (LANE_POINTS + 2.0);
-        Rect::from_min_max(Pos2::new(rect.left(), top), Pos2::new(rect.right(), top + LANE_POINTS))
-    };
-    for (k, name) in ["passes", "layers", "ops"].into_iter().enumerate() {
-        let at = Pos2::new(outer.left() + 4.0, lane(k).center().y);
-        painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
+/// What Space does.
+pub fn play_or_pause(state: &AppState) -> Action {
+    match state.playback.playing {
+        true => Action::Pause,
+        false => Action::Play { clock: None, speed: None, ops_per_second: None },
     }
-    let lanes = [lane(0), lane(1), lane(2)];
-    let key = Key { document: document.number, span: axis.span, rect, theme: cx.state.theme };
-    let id = response.id.with("blocks");
-    let known = ui.data(|data| data.get_temp::<(Key, Arc<Blocks>)>(id)).filter(|(of, _)| *of == key);
-    let blocks = known.map_or_else(|| Arc::new(Blocks::of(trace, axis, lanes, cx.state.theme)), |(_, blocks)| blocks);
-    ui.data_mut(|data| data.insert_temp(id, (key, blocks.clone())));
-    ui.painter().add(egui::Shape::Mesh(blocks.mesh.clone()));
-    for (area, text, ink) in &blocks.labels {
-        let at = area.left_center() + Vec2::new(3.0, 0.0);
-        ui.painter_at(*area).text(at, Align2::LEFT_CENTER, text, FontId::proportional(10.0), *ink);
+}
+
+/// What `L` does.
+pub fn toggle_loop(state: &AppState) -> Option<Action> {
+    let selected = selected_ops(state);
+    match state.playback.looped {
+        Some(looped) if selected.is_none_or(|ops| ops == looped) => Some(Action::LoopSpan { ops: None }),
+        _ => selected.map(|ops| Action::LoopSpan { ops: Some(ops) }),
     }
-    // The selection's span, or the op that plays.
-    if let Some(ops) = cx.state.links.ops.or(cx.state.links.first_op.map(|op| [op, op + 1])) {
-        let start = trace.ops.start_ns.get(ops[0] as usize).copied().unwrap_or(0);
-        let end = op_end(trace, (ops[1].max(1) - 1) as usize);
-        let left = axis.x(start).clamp(rect.left(), rect.right());
-        let right = axis.x(end).clamp(rect.left(), rect.right()).max(left + 2.0);
-        let area = Rect::from_min_max(Pos2::new(left, rect.top()), Pos2::new(right, lane(2).bottom() + 2.0));
-        ui.painter().rect_stroke(area, 0.0, (1.0, theme::SELECTED), egui::StrokeKind::Inside);
-    }
-    let (mouse, drawn) = gesture(ui, &response);
-    draw_box(ui, drawn);
-    let found = response.hover_pos().and_then(|at| {
-        let k = (0..3).find(|&k| lane(k).contains(at))?;
-        item_at(trace, axis.ns(at.x), k)
-    });
-    if let Some(item) = found {
-        *cx.hover = Some(item);
-        let time = match item {
-            Item::Op(op) => {
-                trace.ops.duration_ns.get(op as usize).map_or_else(String::new, |d| format!("\n{}", units::duration(d)))
+}
+
+/// The ops that are selected, where these are more than one.
+pub fn selected_ops(state: &AppState) -> Option<[u32; 2]> {
+    state.selection.and(state.links.ops).filter(|ops| ops[1] > ops[0].saturating_add(1))
+}
+
+/// The ops that begin in what the timeline shows.
+pub fn visible_ops(state: &AppState) -> Option<[u32; 2]> {
+    let starts = &state.document.as_ref()?.trace.ops.start_ns;
+    let seen = state.timeline.goal();
+    let ops = [seen.start, seen.end].map(|at| starts.partition_point(|&ns| (ns as f64) < at) as u32);
+    (ops[0] < ops[1]).then_some(ops)
+}
+
+/// The ops of the pass that the playhead is in, or that is selected.
+pub fn ops_of_pass(state: &AppState) -> Option<[u32; 2]> {
+    let pass = state.document.as_ref()?.trace.pass_of(state.current_op()? as usize)?;
+    Some([pass.first_op, pass.first_op.saturating_add(pass.ops)])
+}
+
+/// The panel's own memory: sums over the run's time, and what was painted of them.
+#[derive(Default)]
+pub struct TimelineView {
+    document: Option<Arc<Document>>,
+    worker: Option<Background<(), (u64, Lanes)>>,
+    lanes: Option<Lanes>,
+    fault: Option<String>,
+    picture: LanesPicture,
+    span: SpanDrag,
+}
+
+impl TimelineView {
+    /// Has the run's time summed up, once. `wake` asks for a frame, from any thread.
+    pub fn prepare(&mut self, state: &AppState, wake: impl Fn() + Send + 'static) {
+        let Some(document) = &state.document else { return };
+        if !self.document.as_ref().is_some_and(|known| Arc::ptr_eq(known, document)) {
+            *self = Self { document: Some(document.clone()), ..Self::default() };
+            if document.trace.op_count() <= SMALL_RUN {
+                self.lanes = Lanes::of(&document.trace, &AtomicBool::new(false));
+                return;
             }
-            Item::Pass(p) => trace.passes.get(p as usize).map_or_else(String::new, |p| {
-                format!("\n{}, {} ops", units::duration(p.duration_ns), units::count(p.ops.into()))
-            }),
-            _ => String::new(),
-        };
-        response.clone().on_hover_text_at_pointer(format!("{}{time}", describe::title(&document, item).trim()));
+            match Background::start(wake) {
+                Ok(worker) => {
+                    let document = document.clone();
+                    worker.ask((), move |cancelled| {
+                        // Selections look things up in it, and need not wait for it then.
+                        document.op_index();
+                        Lanes::of(&document.trace, cancelled).map(|lanes| (document.number, lanes))
+                    });
+                    self.worker = Some(worker);
+                }
+                Err(error) => self.fault = Some(format!("no thread to work in: {error}; close other programs")),
+            }
+        }
+        let answer = self.worker.as_ref().and_then(Background::answer);
+        if let Some((_, lanes)) = answer.filter(|(number, _)| *number == document.number) {
+            (self.lanes, self.worker) = (Some(lanes), None);
+        }
     }
-    let quick = Motion { duration_ms: 150.0, ..Motion::default() };
-    match mouse {
-        Some(Gesture::Click(_)) => match found {
-            Some(item) => cx.select_item(item),
-            None => cx.select(None),
-        },
-        Some(Gesture::DoubleClick(_)) => cx.act(Action::Fit { view: View::Timeline, motion: quick }),
-        Some(Gesture::Pan(by)) => {
-            cx.act(Action::Pan {
-                view: View::Timeline,
-                dx: -f64::from(by.x / rect.width()),
-                dy: 0.0,
-                motion: Motion::default(),
-            });
-        }
-        Some(Gesture::Zoom { factor, at, modifiers }) if modifiers.command => {
-            cx.act(zoom(&axis, factor, at.x, Motion::default()));
-        }
-        // As in other timelines, the wheel alone scrolls.
-        Some(Gesture::Zoom { factor, .. }) => {
-            let dx = -f64::from(factor.ln()) * WHEEL_SHARE;
-            cx.act(Action::Pan { view: View::Timeline, dx, dy: 0.0, motion: Motion::default() });
-        }
-        Some(Gesture::Box(area) | Gesture::Select(area)) => {
-            cx.act(zoom(&axis, rect.width() / area.width().max(1.0), boxed_anchor(&axis, area), quick));
-        }
-        None => {}
+
+    pub fn is_working(&self) -> bool {
+        self.worker.as_ref().is_some_and(Background::is_busy)
     }
-    let label = format!(
-        "Timeline, {} to {}",
-        units::duration(axis.span.start.max(0.0) as u64),
-        units::duration(axis.span.end as u64)
-    );
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
+
+    pub fn ui(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>) {
+        let Some(document) = cx.document() else { return };
+        timeline_controls::ui(ui, cx, &document);
+        let space = ui.available_size().max(Vec2::splat(20.0));
+        let (response, painter) = ui.allocate_painter(space, Sense::click_and_drag());
+        let outer = response.rect;
+        let rect = Rect::from_min_max(Pos2::new(outer.left() + GUTTER_POINTS, outer.top()), outer.max);
+        let axis = TimeAxis { rect, span: cx.state.timeline.now() };
+        let rects = lane_rects(rect);
+        let bottom = rects[2].bottom() + 1.0;
+        painter.rect_filled(outer, 0.0, theme::canvas(cx.state.theme));
+        for (lane, name) in rects.iter().zip(["passes", "layers", "ops"]) {
+            let at = Pos2::new(outer.left() + 4.0, lane.center().y);
+            painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
+        }
+        match (&self.lanes, &self.fault) {
+            (Some(lanes), _) => {
+                self.picture.ui(ui, &document, lanes, &axis, rects, (cx.state.theme, cx.state.phase));
+            }
+            (None, fault) => {
+                let words = fault.as_deref().unwrap_or("adding up\u{2026}");
+                let ink = ui.visuals().weak_text_color();
+                painter.text(rects[1].center(), Align2::CENTER_CENTER, words, FontId::proportional(11.0), ink);
+            }
+        }
+        timeline_ruler::ui(ui, cx, &document, &axis);
+        timeline_ruler::loop_bar(ui, cx, &document, &axis);
+        outline(ui, cx.state, &document.trace, &axis, bottom);
+        self.span.ui(ui, cx, &document, &axis, bottom);
+        timeline_ruler::playhead(ui, cx, &document, &axis, bottom);
+        self.mouse(ui, cx, &document, &response, &axis, rects);
+        let mut label = format!(
+            "Timeline, {} to {}",
+            units::duration(axis.span.start.max(0.0) as u64),
+            units::duration(axis.span.end as u64)
+        );
+        if let Some(op) = cx.state.playback.head {
+            label.push_str(&format!(", playhead at op {}", units::count(op.into())));
+        }
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
+    }
+
+    fn mouse(
+        &mut self,
+        ui: &Ui,
+        cx: &mut ViewContext<'_>,
+        document: &Arc<Document>,
+        response: &egui::Response,
+        axis: &TimeAxis,
+        rects: [Rect; 3],
+    ) {
+        let (rect, bottom) = (axis.rect, rects[2].bottom() + 1.0);
+        let (mouse, drawn) = gesture(ui, response);
+        let selects = ui.input(|i| i.modifiers.shift && !i.modifiers.command);
+        match drawn.filter(|_| selects) {
+            Some(area) => self.span.draw(ui, document, axis, area, bottom),
+            None => draw_box(ui, drawn),
+        }
+        let found = response.hover_pos().zip(self.lanes.as_ref()).and_then(|(at, lanes)| {
+            let k = rects.iter().position(|rect| rect.contains(at))?;
+            let lane = [&lanes.passes, &lanes.layers, &lanes.ops][k];
+            under(document, lane, k, axis, at.x, ui.pixels_per_point())
+        });
+        let item = found.as_ref().and_then(|(item, _)| *item);
+        if let Some((item, text)) = found {
+            *cx.hover = item.or(*cx.hover);
+            response.clone().on_hover_text_at_pointer(text);
+        }
+        let quick = Motion { duration_ms: 150.0, ..Motion::default() };
+        match mouse {
+            Some(Gesture::Click(_)) => match item {
+                Some(item) => cx.select_item(item),
+                None => cx.select(None),
+            },
+            Some(Gesture::DoubleClick(_)) => cx.act(Action::Fit { view: View::Timeline, motion: quick }),
+            Some(Gesture::Pan(by)) => {
+                let dx = -f64::from(by.x / rect.width());
+                cx.act(Action::Pan { view: View::Timeline, dx, dy: 0.0, motion: Motion::default() });
+            }
+            Some(Gesture::Zoom { factor, at, modifiers }) if modifiers.command => {
+                cx.act(zoom(axis, factor, at.x, Motion::default()));
+            }
+            // As in other timelines, the wheel alone scrolls.
+            Some(Gesture::Zoom { factor, .. }) => {
+                let dx = -f64::from(factor.ln()) * WHEEL_SHARE;
+                cx.act(Action::Pan { view: View::Timeline, dx, dy: 0.0, motion: Motion::default() });
+            }
+            Some(Gesture::Box(area)) => {
+                cx.act(zoom(axis, rect.width() / area.width().max(1.0), boxed_anchor(axis, area), quick));
+            }
+            Some(Gesture::Select(area)) => SpanDrag::select(ui, cx, document, axis, area),
+            None => {}
+        }
+    }
+}
+
+/// Where the lanes are: as high as there is room for, that of passes the lowest.
+fn lane_rects(rect: Rect) -> [Rect; 3] {
+    let room = rect.height() - RULER_POINTS - 3.0 * GAP;
+    let height = |share: f32| (room * share).clamp(LANE_POINTS[0], LANE_POINTS[1]).floor();
+    let heights = [height(0.33).min(26.0), height(0.33), height(0.34)];
+    let mut top = (rect.top() + RULER_POINTS + 1.0).round();
+    heights.map(|height| {
+        let lane = Rect::from_min_size(Pos2::new(rect.left(), top), Vec2::new(rect.width(), height));
+        top += height + GAP;
+        lane
+    })
 }
 
 fn zoom(axis: &TimeAxis, factor: f32, x: f32, motion: Motion) -> Action {
@@ -138,228 +240,98 @@ fn boxed_anchor(axis: &TimeAxis, area: Rect) -> f32 {
     }
 }
 
-fn controls(ui: &mut Ui, cx: &mut ViewContext<'_>) {
-    use crate::state::Stride;
-    ui.horizontal(|ui| {
-        let playing = cx.state.playback.playing;
-        let play = if playing { "\u{23F8} Pause" } else { "\u{25B6} Play" };
-        if ui.button(play).on_hover_text("Space").clicked() {
-            cx.act(if playing { Action::Pause } else { Action::Play { ops_per_second: 30.0 } });
-        }
-        for (label, tip, by, back) in [
-            ("\u{25C0} pass", "[", Stride::Pass, true),
-            ("pass \u{25B6}", "]", Stride::Pass, false),
-            ("\u{25C0} op", ",", Stride::Op, true),
-            ("op \u{25B6}", ".", Stride::Op, false),
-        ] {
-            if ui.button(label).on_hover_text(tip).clicked() {
-                cx.act(Action::Step { by, back });
-            }
-        }
-        if let Some(op) = cx.state.current_op().filter(|_| cx.state.selection.is_some())
-            && let Some(document) = cx.document()
-        {
-            ui.weak(describe::title(&document, Item::Op(op)).trim());
-        }
-    });
-}
-
-#[derive(Clone, Copy)]
-struct TimeAxis {
-    rect: Rect,
-    span: Span,
-}
-
-impl TimeAxis {
-    fn x(&self, ns: u64) -> f32 {
-        self.rect.left() + ((ns as f64 - self.span.start) / self.span.len()) as f32 * self.rect.width()
-    }
-
-    fn ns(&self, x: f32) -> f64 {
-        self.span.start + f64::from((x - self.rect.left()) / self.rect.width()) * self.span.len()
-    }
-
-    fn ns_per_point(&self) -> f64 {
-        self.span.len() / f64::from(self.rect.width().max(1.0))
-    }
-}
-
-/// What decides how the blocks look: as long as it stays, so do they.
-#[derive(Clone, Copy, PartialEq)]
-struct Key {
-    document: u64,
-    span: Span,
-    rect: Rect,
-    theme: Theme,
-}
-
-/// The blocks of all lanes, painted anew only when they change: long runs have thousands.
-struct Blocks {
-    mesh: Arc<Mesh>,
-    labels: Vec<(Rect, String, Color32)>,
-}
-
-impl Blocks {
-    fn of(trace: &Trace, axis: TimeAxis, lanes: [Rect; 3], shown: Theme) -> Self {
-        let mut mesh = Mesh::default();
-        let mut labels = Vec::new();
-        let mut block = |lane: Rect, start: u64, end: u64, fill: Color32, label: &str| {
-            let left = axis.x(start).max(lane.left());
-            let right = axis.x(end).min(lane.right());
-            if right < lane.left() || left > lane.right() {
-                return;
-            }
-            let right = (right - 0.5).max(left + 1.0);
-            let area = Rect::from_min_max(Pos2::new(left, lane.top()), Pos2::new(right, lane.bottom()));
-            mesh.add_colored_rect(area, fill);
-            if area.width() > LABEL_POINTS {
-                labels.push((area, label.to_owned(), theme::ink_on(fill)));
-            }
-        };
-        let mut painted_to = f32::NEG_INFINITY;
-        for (k, pass) in trace.passes.iter().enumerate() {
-            let end = pass.start_ns.saturating_add(pass.duration_ns);
-            // Passes that share a pixel are one block.
-            if axis.x(end) < painted_to + 0.75 {
-                continue;
-            }
-            painted_to = axis.x(end);
-            let label = pass.text.clone().unwrap_or_else(|| format!("pass {k} {}", pass.phase.label()));
-            block(lanes[0], pass.start_ns, end, theme::phase(pass.phase).gamma_multiply(0.75), &label);
-        }
-        let seen = seen_ops(trace, &axis);
-        layer_blocks(trace, seen.iter().copied(), |start, end, layer, label| {
-            block(lanes[1], start, end, theme::layer(layer, shown), label);
-        });
-        op_blocks(trace, seen.iter().copied(), &axis, |start, end, op, color| {
-            block(lanes[2], start, end, color, trace.op_name(op));
-        });
-        Self { mesh: Arc::new(mesh), labels }
-    }
-}
-
-fn ruler(ui: &Ui, axis: &TimeAxis) {
-    let wanted = axis.ns_per_point() * 110.0;
-    let magnitude = 10_f64.powf(wanted.max(1.0).log10().floor());
-    let step =
-        [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * magnitude).find(|s| *s >= wanted).unwrap_or(magnitude * 10.0);
-    let ink = ui.visuals().weak_text_color();
-    for tick in units::ticks(axis.span.start.max(0.0), axis.span.end, step) {
-        let x = axis.x(tick as u64);
-        let painter = ui.painter();
-        painter.line_segment(
-            [Pos2::new(x, axis.rect.top() + 10.0), Pos2::new(x, axis.rect.top() + RULER_POINTS)],
-            (1.0, ink),
-        );
-        if x + 60.0 < axis.rect.right() {
-            painter.text(
-                Pos2::new(x + 2.0, axis.rect.top()),
-                Align2::LEFT_TOP,
-                units::duration(tick as u64),
-                FontId::proportional(9.5),
-                ink,
-            );
-        }
-    }
-}
-
-/// The ops that begin or last within the axis; of many more than there are points, those that run at evenly spaced
-/// times. Each comes with the time until which it stands. Stamps mostly rise; where they do not, a few ops are missed.
-fn seen_ops(trace: &Trace, axis: &TimeAxis) -> Vec<(usize, u64)> {
-    let starts = &trace.ops.start_ns;
-    let first = starts.partition_point(|&t| (t as f64) < axis.span.start).saturating_sub(1);
-    let last = starts.partition_point(|&t| (t as f64) <= axis.span.end).max(first);
-    let moments = (axis.rect.width() * MOMENTS_PER_POINT) as usize;
-    if last - first <= 4 * moments {
-        return (first..last).map(|op| (op, op_end(trace, op))).collect();
-    }
-    let at = |k: usize| axis.span.start + (k as f64 + 0.5) / moments as f64 * axis.span.len();
-    let mut seen: Vec<usize> =
-        (0..moments).filter_map(|k| starts.partition_point(|&t| t as f64 <= at(k)).checked_sub(1)).collect();
-    seen.dedup();
-    let until = |(i, &op): (usize, &usize)| {
-        let next = seen.get(i + 1).filter(|&&next| trace.ops.pass[next] == trace.ops.pass[op]);
-        (op, next.map_or_else(|| op_end(trace, op), |&next| starts[next].max(starts[op])))
+/// The selection's time, where it is no span of its own.
+fn outline(ui: &Ui, state: &AppState, trace: &Trace, axis: &TimeAxis, bottom: f32) {
+    let ops = match state.selection {
+        Some(Item::Span(_)) => None,
+        _ => state.links.ops.or(state.links.first_op.map(|op| [op, op + 1])),
     };
-    seen.iter().enumerate().map(until).collect()
+    let Some(ops) = ops else { return };
+    let start = trace.ops.start_ns.get(ops[0] as usize).copied().unwrap_or(0);
+    let end = op_end_ns(trace, (ops[1].max(1) - 1) as usize);
+    let rect = axis.rect;
+    if axis.x(end) < rect.left() || axis.x(start) > rect.right() {
+        return;
+    }
+    let left = axis.x(start).clamp(rect.left(), rect.right());
+    let right = axis.x(end).clamp(rect.left(), rect.right()).max(left + 2.0);
+    let area = Rect::from_min_max(Pos2::new(left, rect.top() + RULER_POINTS), Pos2::new(right, bottom));
+    ui.painter().rect_stroke(area, 0.0, (1.0, theme::SELECTED), egui::StrokeKind::Inside);
 }
 
-/// The end of an op, or its start where the recorder saw none.
-fn op_end(trace: &Trace, op: usize) -> u64 {
-    let start = trace.ops.start_ns.get(op).copied().unwrap_or(0);
-    start.saturating_add(trace.ops.duration_ns.get(op).unwrap_or(0))
-}
-
-/// Runs of ops of one layer.
-fn layer_blocks(
-    trace: &Trace,
-    ops: impl Iterator<Item = (usize, u64)>,
-    mut block: impl FnMut(u64, u64, Option<u32>, &str),
-) {
-    let mut run: Option<(u64, u64, Option<u32>, u32)> = None;
-    for (op, end) in ops {
-        let (layer, pass) = (trace.ops.layer.get(op), trace.ops.pass[op]);
-        match &mut run {
-            Some((_, until, of, in_pass)) if *of == layer && *in_pass == pass => *until = end,
-            _ => {
-                if let Some((start, until, of, _)) = run.replace((trace.ops.start_ns[op], end, layer, pass)) {
-                    emit(start, until, of, &mut block);
-                }
-            }
-        }
-    }
-    if let Some((start, until, of, _)) = run {
-        emit(start, until, of, &mut block);
-    }
-    fn emit(start: u64, end: u64, layer: Option<u32>, block: &mut impl FnMut(u64, u64, Option<u32>, &str)) {
-        let label = layer.map_or_else(String::new, |l| format!("L{l}"));
-        block(start, end, layer, &label);
-    }
-}
-
-/// Ops, with those too small to see joined into a block of the colour of the longest.
-fn op_blocks(
-    trace: &Trace,
-    ops: impl Iterator<Item = (usize, u64)>,
+/// What runs in the column of pixels at `x`: the item that a click selects, and all of it in words.
+fn under(
+    document: &Document,
+    lane: &Lane,
+    k: usize,
     axis: &TimeAxis,
-    mut block: impl FnMut(u64, u64, usize, Color32),
-) {
-    let least_ns = (axis.ns_per_point() * f64::from(LEAST_BLOCK_POINTS)) as u64;
-    let mut open: Option<(u64, u64, usize, u64)> = None;
-    for (op, end) in ops {
-        let start = trace.ops.start_ns[op];
-        let duration = end - start;
-        match &mut open {
-            Some((from, until, longest, most)) if end.saturating_sub(*from) < least_ns => {
-                *until = end;
-                if duration > *most {
-                    (*longest, *most) = (op, duration);
-                }
-            }
-            _ => {
-                if let Some((from, until, longest, _)) = open.replace((start, end, op, duration)) {
-                    block(from, until, longest, op_color(trace.ops.kind[longest]));
-                }
-            }
+    x: f32,
+    per_point: f32,
+) -> Option<(Option<Item>, String)> {
+    let trace = &document.trace;
+    let left = axis.rect.left() + ((x - axis.rect.left()) * per_point).floor() / per_point;
+    let from = axis.ns(left);
+    let to = axis.ns(left + 1.0 / per_point).max(from + 1);
+    let mut walk = Walk::new(lane, trace, from);
+    let held = walk.to(to);
+    let (count, busy) = (held.item_count(), held.total_ns());
+    let running = lane.last_at(trace, axis.ns(x).max(from)).filter(|&at| lane.times(trace, at)[1] >= from);
+    let place = if count == 1 { lane.last_at(trace, to - 1) } else { running };
+    let item = place.map(|at| match k {
+        0 => Some(Item::Pass(lane.item(at) as u32)),
+        1 => trace.ops.layer.get(lane.item(at)).map(Item::Layer),
+        _ => Some(Item::Op(lane.item(at) as u32)),
+    });
+    if count > 1 {
+        let what = ["passes", "runs of a layer", "ops"][k];
+        let mut text = format!(
+            "{} {what} here, {} busy of {}",
+            units::count(count),
+            units::duration(busy),
+            units::duration(to - from)
+        );
+        let ranked = held.ranked();
+        for (at, &class) in ranked.iter().take(NAMED).enumerate() {
+            let name = class_name(trace, lane, k, class);
+            let before = if at == 0 { "most " } else { "" };
+            let (busy, items) = (units::duration(held.busy_ns[class]), units::count(held.items[class]));
+            text.push_str(&format!("\n{before}{name}: {busy}, {items}"));
         }
+        if let Some(more) = ranked.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            text.push_str(&format!("\nand {more} more"));
+        }
+        return Some((item.flatten(), text));
     }
-    if let Some((from, until, longest, _)) = open {
-        block(from, until, longest, op_color(trace.ops.kind[longest]));
-    }
+    let at = place?;
+    let [start, end] = lane.times(trace, at);
+    let number = lane.item(at);
+    let time = format!("{} from {}", units::duration(end - start), units::duration(start));
+    let text = match k {
+        0 => {
+            let pass = trace.passes.get(number)?;
+            let text = pass
+                .text
+                .as_ref()
+                .map_or_else(String::new, |text| format!("\n\u{201c}{}\u{201d}", text.escape_debug()));
+            let title = describe::title(document, Item::Pass(number as u32));
+            format!("{title}{text}\n{time}\n{} ops", units::count(pass.ops.into()))
+        }
+        1 => {
+            format!("{} in pass {}\n{time}", class_name(trace, lane, k, lane.class(trace, at)), trace.ops.pass[number])
+        }
+        _ => {
+            let known = if trace.ops.duration_ns.get(number).is_some() { "" } else { ", its end was not recorded" };
+            format!("{}\n{time}{known}", describe::title(document, Item::Op(number as u32)).trim())
+        }
+    };
+    Some((item.flatten(), text))
 }
 
-/// A hue for every kind of op, the same in every frame of a run.
-fn op_color(kind: u32) -> Color32 {
-    // Steps by the golden angle keep any few kinds apart.
-    let hue = (kind as f32 * 0.618_034).fract();
-    egui::ecolor::Hsva::new(hue, 0.45, 0.62, 1.0).into()
-}
-
-fn item_at(trace: &Trace, ns: f64, lane: usize) -> Option<Item> {
-    let op = trace.ops.start_ns.partition_point(|&t| t as f64 <= ns).checked_sub(1)?;
-    Some(match lane {
-        0 => Item::Pass(trace.ops.pass[op]),
-        1 => Item::Layer(trace.ops.layer.get(op)?),
-        _ => Item::Op(op as u32),
-    })
+fn class_name(trace: &Trace, lane: &Lane, k: usize, class: usize) -> String {
+    match k {
+        0 => Phase::ALL.get(class).map_or("", |phase| phase.label()).to_owned(),
+        1 if class + 1 == lane.classes() => "in no layer".to_owned(),
+        1 => format!("layer {class}"),
+        _ => trace.meta.op_names.get(class).cloned().unwrap_or_else(|| "unknown kind".to_owned()),
+    }
 }

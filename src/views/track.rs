@@ -222,6 +222,7 @@ impl TrackPanel {
         let response = ui.interact(parts.map, id, Sense::click_and_drag());
         ruler(ui, &scale, parts.ruler);
         row_labels(ui, &document.trace, &scale, outer.left());
+        ahead(ui, cx.state, &scale);
         outlines(ui, cx.state, &scale, track, parts.strips.top());
         let name = format!("{}\n{}", track.label(), units::bytes(layout.bytes));
         let font = FontId::proportional(10.0);
@@ -252,7 +253,10 @@ impl TrackPanel {
             under.and_then(|region| layout.tensor_at(&document.trace, region.bytes[0])).map(|(tensor, _)| tensor);
         let touched = found.and_then(|found| found.first().copied());
         mouse(ui, cx, &response, &scale, track, Hit { touched, tensor: there });
-        let label = accessible(&document, layout, &scale, under, found);
+        let mut label = accessible(&document, layout, &scale, under, found);
+        if let Some(op) = cx.state.playback.head {
+            label.push_str(&format!(", filled to op {}", units::count(op.into())));
+        }
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
         let font_px = 10.0 * per_point;
         self.level = Some(level);
@@ -654,6 +658,22 @@ fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
             label(y, text, theme::phase(pass.phase));
             last_label = y;
         }
+    }
+}
+
+/// What the playhead has not come to yet is veiled: the map fills as the run is played.
+fn ahead(ui: &Ui, state: &AppState, scale: &Scale<'_>) {
+    let Some(op) = state.playback.head else { return };
+    let rect = scale.rect;
+    let y = scale.y(f64::from(op) + 1.0).clamp(rect.top(), rect.bottom());
+    let painter = ui.painter();
+    let veil = Rect::from_min_max(Pos2::new(rect.left(), y), rect.max);
+    if veil.is_positive() {
+        painter.rect_filled(veil, 0.0, theme::canvas(state.theme).gamma_multiply(0.82));
+    }
+    if (scale.ops.start..=scale.ops.end).contains(&f64::from(op)) {
+        let ends = [Pos2::new(rect.left(), y), Pos2::new(rect.right(), y)];
+        painter.line_segment(ends, (1.0, theme::playhead(state.theme)));
     }
 }
 

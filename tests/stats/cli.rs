@@ -127,7 +127,8 @@ fn tables_for_people_have_units_and_straight_columns() {
         assert!(run.contains(words), "{words}: {run}");
     }
     let layers = stats(&[RUN, "--by", "layer"]);
-    let ends: Vec<Option<usize>> = layers.lines().map(|line| line.find("blk.").or(line.find("hottest"))).collect();
+    let at = |line: &str| line.find("blk.").or(line.find("hottest")).map(|at| line[..at].chars().count());
+    let ends: Vec<Option<usize>> = layers.lines().map(at).collect();
     assert!(ends[1..31].iter().all(|at| *at == ends[0]), "{layers}");
     let generated = stats(&[RUN, "--by", "pass", "--phase", "generate"]);
     assert_eq!(generated.lines().count(), 25);

@@ -45,7 +45,9 @@ pub(super) fn of_groups(
     wanted(cancelled)?;
     let of_group = |group: usize| {
         let mut values = Vec::with_capacity(found.iter().map(|piece| piece[group].1.len()).sum());
-        found.iter().for_each(|piece| values.extend_from_slice(&piece[group].1));
+        for piece in &found {
+            values.extend_from_slice(&piece[group].1);
+        }
         Durations { ops: found.iter().map(|piece| piece[group].0).sum(), ..Durations::of(&mut values) }
     };
     Some((0..groups.values.len()).into_par_iter().map(of_group).collect())
