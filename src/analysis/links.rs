@@ -37,9 +37,6 @@ pub struct Seen<'a> {
     pub phases: u32,
 }
 
-/// Ops that a list of what touches a tensor names; the table has them all.
-const LISTED_OPS: usize = 60;
-
 /// What a selection means to each view.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Links {
@@ -52,9 +49,6 @@ pub struct Links {
     pub bytes: [Vec<[u64; 2]>; 2],
     /// Rows of the heatmap, where the item is bound to some.
     pub ops: Option<[u32; 2]>,
-    /// Accesses of the selected tensor in the phases that count, and the first ops that make them.
-    pub touching: u64,
-    pub touching_ops: Vec<u32>,
     /// The table's filter that shows what touched it, where there is one.
     pub filter: Option<Filter>,
 }
@@ -72,8 +66,7 @@ impl Links {
                 let name = tensor_name(tensor);
                 links.nodes = nodes().filter(|(_, n)| n.name.trim() == name.trim()).map(|(i, _)| i).collect();
                 links.filter = Some(Filter { touches: Some(TensorRef::Number(tensor)), ..Filter::default() });
-                links.count_touching(trace, tensor, phases);
-                links.first_op = links.touching_ops.first().copied();
+                links.first_op = first_touching(trace, &[tensor], phases);
                 match item {
                     Item::Expert { expert, .. } => {
                         let slice = trace.tensors.get(tensor as usize).and_then(Tensor::slice_bytes);
@@ -178,21 +171,6 @@ impl Links {
             ranges.dedup();
         }
         links
-    }
-
-    fn count_touching(&mut self, trace: &Trace, tensor: u32, phases: u32) {
-        let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|&t| t == tensor).collect();
-        let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
-        let accesses = accesses_in(trace, phases).flatten();
-        for access in accesses.filter(|&access| touches(&trace.accesses.range[access])) {
-            self.touching += 1;
-            if self.touching_ops.len() < LISTED_OPS {
-                let op = trace.op_of_access(access) as u32;
-                if self.touching_ops.last() != Some(&op) {
-                    self.touching_ops.push(op);
-                }
-            }
-        }
     }
 
     /// The whole tensor, or `part` (offset, length) of it.

@@ -1,5 +1,6 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod access_list;
 pub mod background;
 pub mod filter;
 pub mod filter_match;
@@ -21,6 +22,7 @@ pub mod links;
 pub mod op_index;
 pub mod probe;
 pub mod row_axis;
+pub mod search;
 pub mod seeks;
 pub mod span_totals;
 pub mod stats;
