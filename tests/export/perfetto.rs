@@ -17,8 +17,10 @@ fn exact_ns(line: &str, key: &str) -> u64 {
     let number = line.split(key).nth(1).unwrap();
     let end = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap();
     let (micros, rest) = number[..end].split_once('.').unwrap();
-    assert_eq!(rest.len(), 3, "{line}");
-    micros.parse::<u64>().unwrap() * 1000 + rest.parse::<u64>().unwrap()
+    let ns = micros.parse::<u64>().unwrap() * 1000 + rest[..3].parse::<u64>().unwrap();
+    // As Perfetto reads it. Beyond, floats are no longer that fine.
+    assert!(ns > 1 << 51 || (number[..end].parse::<f64>().unwrap() * 1000.0) as u64 == ns, "{line}");
+    ns
 }
 
 /// A slice, in ns.
