@@ -13,7 +13,7 @@ fi
 
 pictures=out/demo
 mkdir -p "$pictures"
-for view in all graph heatmap table timeline; do
+for view in all graph heatmap table timeline analytics; do
   "$tensorscope" render "$run" --view "$view" -o "$pictures/$view.png"
 done
 for script in fixtures/actions/*.jsonl; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tensorscope needs beside a Rust toolchain, and nothing that is already there: a software Vulkan driver
-# and the libraries that the window opens at run time. With --tests also Xvfb and xdotool for the window test, and the
+# and the libraries that the window opens at run time. With --tests also Xvfb and xdotool for the window test, a Python
+# with DuckDB in out/venv for the test of exports (which says that it was skipped where there is no network), and the
 # formatter and linter of the toolchain. Runs apt as root or through sudo; where it may do neither it names the packages
 # and stops. With --recorder also what llama.cpp is built with. TENSORSCOPE_SKIP_INSTALL=1 goes on without them.
 set -euo pipefail
@@ -12,10 +13,12 @@ packages=(
   ca-certificates                                                          # what cargo downloads with
 )
 components=()
+duckdb=0
 for argument in "$@"; do
   case $argument in
     --tests)
-      packages+=(xvfb xdotool)
+      packages+=(xvfb xdotool python3-venv)
+      duckdb=1
       components+=(fmt clippy)
       ;;
     --recorder)
@@ -28,7 +31,19 @@ for argument in "$@"; do
   esac
 done
 
+# The test of exports asks DuckDB. Where it cannot be installed that test says that it was skipped.
+install_duckdb() {
+  [ "$duckdb" = 1 ] || return 0
+  local venv
+  venv=$(cd "$(dirname "$0")/.." && pwd)/out/venv
+  "$venv/bin/python" -c 'import duckdb' 2>/dev/null && return 0
+  mkdir -p "$(dirname "$venv")"
+  python3 -m venv "$venv" && "$venv/bin/pip" install -q --disable-pip-version-check --timeout 15 --retries 1 'duckdb>=1.2' && return 0
+  echo "DuckDB could not be installed into $venv: the test of the guide's query will be skipped" >&2
+}
+
 stop() {
+  install_duckdb
   [ "${TENSORSCOPE_SKIP_INSTALL:-}" = 1 ] && exit 0
   exit 1
 }
@@ -51,7 +66,10 @@ for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
   [ "$status" = installed ] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+if [ ${#missing[@]} -eq 0 ]; then
+  install_duckdb
+  exit 0
+fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo "this system has no apt; install the equivalents of: ${missing[*]}" >&2
@@ -74,3 +92,4 @@ fi
 echo "installing: ${missing[*]}"
 "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
 "${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+install_duckdb

@@ -9,6 +9,8 @@ pub mod analysis;
 pub mod app;
 #[cfg(feature = "viewer")]
 pub mod cli;
+#[cfg(feature = "viewer")]
+pub mod export;
 pub mod formats;
 #[cfg(feature = "viewer")]
 pub mod gpu;

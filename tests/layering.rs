@@ -14,7 +14,7 @@ const MAY_NAME: [(&str, &[&str]); 13] = [
     ("gpu", &["kernel_io", "units"]),
     // Pure data of what is shown, in terms of what analysis finds: filters and links.
     ("state", &["trace", "analysis", "kernel_io", "units"]),
-    ("export", &["trace", "analysis", "units"]),
+    ("export", &["trace", "analysis", "kernel_io", "units"]),
     ("views", &["state", "analysis", "trace", "gpu", "kernel_io", "units"]),
     ("app", &["views", "state", "analysis", "trace", "formats", "gpu", "export", "kernel_io", "units"]),
     ("cli", &["app", "views", "state", "analysis", "trace", "formats", "gpu", "export", "kernel_io", "units"]),

@@ -10,10 +10,12 @@
     reason = "helpers of tests fail the test that calls them, and some tests run this binary again as their subject"
 )]
 
+mod analytics;
 mod cli;
 mod cli_kernels;
 mod documents;
 mod egui_painter;
+mod export;
 mod films;
 mod formats;
 mod frame;
@@ -29,6 +31,7 @@ mod playback;
 mod png_files;
 mod shaders;
 mod sources;
+mod stats;
 mod table;
 mod text;
 mod timeline;

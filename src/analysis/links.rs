@@ -1,7 +1,6 @@
 //! What belongs to a selected item in every view: its nodes, its tensors, its ops, its bytes.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::filter::{Condition, Filter, Region, TensorRef};
@@ -10,7 +9,7 @@ use super::op_index::OpIndex;
 use super::span_totals::TimeSpan;
 use super::table_columns::Column;
 use crate::trace::tracks::TrackLayout;
-use crate::trace::{Pass, Tensor, Trace, Track, names};
+use crate::trace::{Tensor, Trace, Track, names};
 
 /// Anything that can be selected. Numbers are positions in the run's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -26,6 +26,7 @@ pub mod row_axis;
 pub mod search;
 pub mod seeks;
 pub mod span_totals;
+pub mod stats;
 pub mod table_cells;
 pub mod table_columns;
 pub mod table_groups;

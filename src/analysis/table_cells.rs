@@ -12,6 +12,7 @@ const LISTED_EXPERTS: usize = 12;
 pub enum Cell<'a> {
     Missing,
     Number(u64),
+    Flag(bool),
     Text(&'a str),
     Numbers(Vec<u64>),
     Texts(Vec<&'a str>),
@@ -68,6 +69,7 @@ pub fn text(trace: &Trace, column: Column, op: usize) -> String {
         (Cell::Number(n), Column::Start | Column::Duration) => units::duration(n),
         (Cell::Number(n), Column::Touched | Column::Logged) => units::bytes(n),
         (Cell::Number(n), _) => n.to_string(),
+        (Cell::Flag(flag), _) => flag.to_string(),
         // Line ends are tokens, too.
         (Cell::Text(text), Column::Token) => text.escape_debug().to_string(),
         (Cell::Text(text), _) => text.to_owned(),

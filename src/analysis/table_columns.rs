@@ -194,6 +194,19 @@ pub fn tracks(trace: &Trace, op: usize) -> [bool; 2] {
     touched
 }
 
+/// Bytes that an op touches of each track, repeats counted.
+pub fn track_bytes(trace: &Trace, op: usize) -> [u64; 2] {
+    let mut touched = [0_u64; 2];
+    for &range in &trace.accesses.range[trace.accesses_of(op)] {
+        let tensor = trace.ranges.tensor.get(range as usize).and_then(|t| trace.tensors.get(*t as usize));
+        if let Some(tensor) = tensor.filter(|t| t.home.is_some()) {
+            let sum = &mut touched[tensor.track as usize];
+            *sum = sum.saturating_add(trace.ranges.length.get(range as usize).copied().unwrap_or(0));
+        }
+    }
+    touched
+}
+
 pub fn track_labels(trace: &Trace, op: usize) -> Vec<&'static str> {
     let touched = tracks(trace, op);
     Track::ALL.into_iter().filter(|track| touched[*track as usize]).map(Track::label).collect()

@@ -1,5 +1,6 @@
 //! Rows of the table as text, as they are shown: for the clipboard and for files.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
@@ -70,12 +71,8 @@ impl Listed {
             Some((groups, _)) => vec![groups.column.field(), "ops", "time_ns", "touched_bytes", "logged_bytes"],
             None => self.columns.iter().map(|column| column.field()).collect(),
         };
-        let names: Vec<Cell<'_>> = fields.iter().map(|field| Cell::Text(field)).collect();
         let begin = rows.start;
-        match format {
-            RowFormat::Json => write!(out, "[")?,
-            _ => line(out, format, &names)?,
-        }
+        header(out, format, &fields)?;
         let mut cells = Vec::with_capacity(fields.len());
         for row in rows {
             if (row - begin).is_multiple_of(ROWS_AT_A_TIME) && !proceed(row - begin) {
@@ -115,8 +112,17 @@ impl Listed {
     }
 }
 
+/// What stands before the rows.
+pub(crate) fn header(out: &mut impl Write, format: RowFormat, fields: &[&str]) -> io::Result<()> {
+    if format == RowFormat::Json {
+        return write!(out, "[");
+    }
+    let names: Vec<Cell<'_>> = fields.iter().map(|field| Cell::Text(field)).collect();
+    line(out, format, &names)
+}
+
 /// A line of cells. Several values in a cell stand between semicolons.
-fn line(out: &mut impl Write, format: RowFormat, cells: &[Cell<'_>]) -> io::Result<()> {
+pub(crate) fn line(out: &mut impl Write, format: RowFormat, cells: &[Cell<'_>]) -> io::Result<()> {
     let between = if format == RowFormat::Csv { "," } else { "\t" };
     for (at, cell) in cells.iter().enumerate() {
         if at > 0 {
@@ -125,6 +131,7 @@ fn line(out: &mut impl Write, format: RowFormat, cells: &[Cell<'_>]) -> io::Resu
         match cell {
             Cell::Missing => {}
             Cell::Number(number) => write!(out, "{number}")?,
+            Cell::Flag(flag) => write!(out, "{flag}")?,
             Cell::Text(text) => quoted(out, format, text)?,
             Cell::Numbers(numbers) => {
                 let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
@@ -136,12 +143,17 @@ fn line(out: &mut impl Write, format: RowFormat, cells: &[Cell<'_>]) -> io::Resu
     out.write_all(b"\n")
 }
 
+/// Text as a cell of RFC 4180.
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    let plain = !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
+    if plain { Cow::Borrowed(text) } else { Cow::Owned(format!("\"{}\"", text.replace('"', "\"\""))) }
+}
+
 /// Text as a cell: RFC 4180 where commas are between cells; between tabs there are no quotes, so what would end a cell
 /// is written as an escape.
 fn quoted(out: &mut impl Write, format: RowFormat, text: &str) -> io::Result<()> {
     if format == RowFormat::Csv {
-        let plain = !text.contains(['"', ',', '\n', '\r']) && text.trim() == text;
-        return if plain { write!(out, "{text}") } else { write!(out, "\"{}\"", text.replace('"', "\"\"")) };
+        return write!(out, "{}", csv_cell(text));
     }
     match text.contains(['\t', '\n', '\r']) {
         true => write!(out, "{}", text.replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")),
@@ -149,13 +161,14 @@ fn quoted(out: &mut impl Write, format: RowFormat, text: &str) -> io::Result<()>
     }
 }
 
-fn object(out: &mut impl Write, fields: &[&str], cells: &[Cell<'_>], first: bool) -> io::Result<()> {
+pub(crate) fn object(out: &mut impl Write, fields: &[&str], cells: &[Cell<'_>], first: bool) -> io::Result<()> {
     out.write_all(if first { b"\n{" } else { b",\n{" })?;
     for (at, (field, cell)) in fields.iter().zip(cells).enumerate() {
         write!(out, "{}\"{field}\":", if at > 0 { "," } else { "" })?;
         match cell {
             Cell::Missing => out.write_all(b"null")?,
             Cell::Number(number) => write!(out, "{number}")?,
+            Cell::Flag(flag) => write!(out, "{flag}")?,
             Cell::Text(text) => serde_json::to_writer(&mut *out, text)?,
             Cell::Numbers(numbers) => serde_json::to_writer(&mut *out, numbers)?,
             Cell::Texts(texts) => serde_json::to_writer(&mut *out, texts)?,

@@ -1,37 +1,43 @@
-//! Writes rows of the table to a file beside the window: progress, cancel, and a file that is whole or not there.
+//! Writes files beside the window: rows of the table and whole runs, with progress and cancel
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use super::Waker;
-use super::whole_file::write_whole;
 use crate::analysis::table_text::{Listed, RowFormat};
+use crate::analysis::watch::Watch;
+use crate::export::{self, ExportError, RowKind, RunExport};
+use crate::state::RunFormat;
+use crate::units;
 
-/// Why a file of rows was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    #[error("cancelled")]
-    Cancelled,
-    #[error("{}: no room for these rows: {source}; free space there or choose another folder", path.display())]
-    Full { path: PathBuf, source: io::Error },
-    #[error("cannot write {}: {source}; name a file in a folder that exists and that you may write to", path.display())]
-    Write { path: PathBuf, source: io::Error },
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    pub count: u64,
+    /// Of what, in the plural.
+    pub what: &'static str,
 }
 
-/// Rows that are being written. Dropping it cancels.
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", units::count(self.count), self.what)
+    }
+}
+
+/// A file that is being written. Dropping it cancels.
 pub struct Exporter {
     pub path: PathBuf,
-    total: usize,
     progress: Arc<Progress>,
-    done: Receiver<Result<usize, ExportError>>,
+    done: Receiver<Result<Written, ExportError>>,
 }
 
 #[derive(Default)]
 struct Progress {
-    rows: AtomicUsize,
+    thousandths: AtomicU32,
     cancelled: AtomicBool,
 }
 
@@ -40,21 +46,37 @@ impl Exporter {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(listed: Listed, path: PathBuf, format: RowFormat, waker: Waker) -> io::Result<Self> {
+    pub fn start(
+        path: PathBuf,
+        waker: Waker,
+        write: impl FnOnce(&Path, Watch<'_>) -> Result<Written, ExportError> + Send + 'static,
+    ) -> io::Result<Self> {
         let progress = Arc::new(Progress::default());
         let (send, done) = sync_channel(1);
-        let (thread_path, thread_progress, total) = (path.clone(), progress.clone(), listed.len());
+        let (thread_path, thread_progress) = (path.clone(), progress.clone());
         std::thread::Builder::new().name("export".to_owned()).spawn(move || {
-            let result = export(&listed, &thread_path, format, &thread_progress);
+            let Progress { thousandths, cancelled } = &*thread_progress;
+            let result = write(&thread_path, Watch { cancelled, done: thousandths });
             // Nobody listens any more once the program ends.
             drop(send.send(result));
             waker.wake();
         })?;
-        Ok(Self { path, total, progress, done })
+        Ok(Self { path, progress, done })
     }
 
-    /// Rows written, or why not, once it has ended.
-    pub fn poll(&self) -> Option<Result<usize, ExportError>> {
+    /// Starts to write rows of the table.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn rows(listed: Listed, path: PathBuf, format: RowFormat, waker: Waker) -> io::Result<Self> {
+        Self::start(path, waker, move |path, watch| {
+            let count = export::to_file(path, |out| export::write_listed(&listed, format, out, watch))?;
+            Ok(Written { count, what: "rows" })
+        })
+    }
+
+    /// What was written, or why nothing, once it has ended.
+    pub fn poll(&self) -> Option<Result<Written, ExportError>> {
         match self.done.try_recv() {
             Ok(result) => Some(result),
             Err(TryRecvError::Empty) => None,
@@ -65,9 +87,9 @@ impl Exporter {
         }
     }
 
-    /// Rows written and rows to write.
-    pub fn rows(&self) -> (usize, usize) {
-        (self.progress.rows.load(Ordering::Relaxed), self.total)
+    /// How far it is, in thousandths.
+    pub fn thousandths(&self) -> u32 {
+        self.progress.thousandths.load(Ordering::Relaxed)
     }
 
     pub fn cancel(&self) {
@@ -81,21 +103,31 @@ impl Drop for Exporter {
     }
 }
 
-fn export(listed: &Listed, path: &Path, format: RowFormat, progress: &Progress) -> Result<usize, ExportError> {
-    let proceed = |rows: usize| {
-        progress.rows.store(rows, Ordering::Relaxed);
-        !progress.cancelled.load(Ordering::Relaxed)
+/// Writes a run, or what of it is exported, to `path`.
+pub fn write_run(
+    run: &RunExport,
+    kind: RowKind,
+    format: RunFormat,
+    path: &Path,
+    watch: Watch<'_>,
+) -> Result<Written, ExportError> {
+    let rows = match kind {
+        RowKind::Ops => "ops",
+        RowKind::Accesses => "accesses",
     };
-    let written = write_whole(path, |file| match listed.write(file, format, 0..listed.len(), proceed)? {
-        true => Ok(()),
-        false => Err(io::ErrorKind::Interrupted.into()),
-    });
-    let path = path.to_owned();
-    written.map(|()| listed.len()).map_err(|source| match source.kind() {
-        io::ErrorKind::Interrupted => ExportError::Cancelled,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            ExportError::Full { path, source }
-        }
-        _ => ExportError::Write { path, source },
-    })
+    let (count, what) = match format {
+        RunFormat::Csv => (export::to_file(path, |out| run.write_rows(kind, RowFormat::Csv, out, watch))?, rows),
+        RunFormat::Json => (export::to_file(path, |out| run.write_rows(kind, RowFormat::Json, out, watch))?, rows),
+        RunFormat::Parquet => (run.write_parquet(path, watch)?, "accesses"),
+        RunFormat::Perfetto => (export::to_file(path, |out| run.write_perfetto(out, watch))?, "ops"),
+    };
+    Ok(Written { count, what })
+}
+
+/// What a run is called among others: its file's name without what all of them end in.
+pub fn run_name(path: &Path) -> String {
+    let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = name.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = name.strip_suffix(".tscope").unwrap_or(&name);
+    if name.is_empty() { "run".to_owned() } else { name.to_owned() }
 }

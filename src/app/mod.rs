@@ -8,12 +8,12 @@ pub mod headless;
 pub mod input;
 pub mod loader;
 mod panels;
+pub mod pictures;
 pub mod png;
 pub mod sample;
 pub mod script;
 pub mod settings;
 pub mod surface;
-pub mod whole_file;
 pub mod window;
 pub mod workspace;
 

@@ -23,7 +23,7 @@ pub fn first_arrangement() -> Tree<View> {
     let tabs = |views: &[View]| Part::Tabs { parts: views.iter().map(|view| panel(*view)).collect(), active: 0 };
     let top = Part::Beside { parts: vec![tabs(&[View::Graph]), tabs(&[View::Heatmap])], shares: vec![1.0, 1.1] };
     let bottom = Part::Beside {
-        parts: vec![tabs(&[View::Table, View::Health]), tabs(&[View::Inspector])],
+        parts: vec![tabs(&[View::Table, View::Analytics, View::Health]), tabs(&[View::Inspector])],
         shares: vec![3.0, 1.0],
     };
     let all = Part::Above { parts: vec![top, tabs(&[View::Timeline]), bottom], shares: vec![3.0, 0.95, 1.55] };

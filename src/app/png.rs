@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::whole_file::write_whole;
+use crate::export::whole_file::write_whole;
 
 /// Why a picture could not be written.
 #[derive(Debug, thiserror::Error)]

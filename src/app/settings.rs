@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::panels::Part;
-use super::whole_file::write_whole;
+use crate::export::whole_file::write_whole;
 use crate::state::table_choices::ShownColumn;
 use crate::state::{PaletteChoice, Theme, View};
 

@@ -7,22 +7,25 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use egui::{CentralPanel, Panel, Rect, Ui};
 use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
 
-use super::exporter::{ExportError, Exporter};
+use super::exporter::{Exporter, Written, run_name, write_run};
 use super::film::manifest::FilmedRun;
 use super::film::studio::{News, Pose, Studio};
 use super::loader::{Loader, Message};
 use super::panels;
+use super::pictures::write_report;
 use super::script::Script;
 use super::settings::{self, Keeper, Settings};
 use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
+use crate::export::{ExportError, RowKind, RunExport};
 use crate::formats::ReadError;
 use crate::gpu::{FrameGpu, Gpu, GpuError};
 use crate::state::film_choices::{FilmOrder, Part};
 use crate::state::table_choices::RowFormat;
-use crate::state::{Action, AppState, Document, Effect, Theme, View};
-use crate::trace::Trace;
+use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
+use crate::trace::{Trace, Track};
 use crate::views::access_list::AccessView;
+use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
 use crate::views::palette::PaletteView;
@@ -53,6 +56,8 @@ pub struct Options {
 enum Chosen {
     Run(Option<PathBuf>),
     Rows(Option<PathBuf>, RowFormat),
+    Export(Option<PathBuf>, RunFormat),
+    Report(Option<PathBuf>),
 }
 
 enum RowsWanted {
@@ -75,6 +80,7 @@ pub struct Workspace {
     region: RegionView,
     span: SpanView,
     accesses: AccessView,
+    analytics: AnalyticsView,
     table: TableView,
     timeline: TimelineView,
     search: SearchView,
@@ -126,6 +132,7 @@ impl Workspace {
             region: RegionView::default(),
             span: SpanView::default(),
             accesses: AccessView::default(),
+            analytics: AnalyticsView::default(),
             table: TableView::default(),
             timeline: TimelineView::default(),
             search: SearchView::default(),
@@ -362,6 +369,8 @@ impl Workspace {
                     Effect::CancelLoading => self.loader = None,
                     Effect::CopyRows(format) => self.rows_wanted.push(RowsWanted::Copy(format)),
                     Effect::ExportRows(path, format) => self.rows_wanted.push(RowsWanted::Export(path, format)),
+                    Effect::ExportRun(path, format) => self.export_run(path, format),
+                    Effect::WriteReport(path) => self.write_report(path),
                     Effect::CancelExport => {
                         if let Some(exporter) = &self.exporter {
                             exporter.cancel();
@@ -460,6 +469,19 @@ impl Workspace {
         });
     }
 
+    fn choose_export(&mut self, format: RunFormat) {
+        self.choose(move || {
+            let dialog = rfd::FileDialog::new().set_title(format!("Export as {}", format.label()));
+            let path = match format {
+                RunFormat::Parquet => dialog.set_title("Folder of Parquet files to add the run to").pick_folder(),
+                RunFormat::Perfetto => dialog.set_file_name("run.perfetto.json").save_file(),
+                RunFormat::Csv => dialog.set_file_name("ops.csv").save_file(),
+                RunFormat::Json => dialog.set_file_name("ops.json").save_file(),
+            };
+            Chosen::Export(path, format)
+        });
+    }
+
     /// Copies and exports rows, once the table has those that were asked for, and says what came of it.
     fn carry_rows(&mut self) {
         if self.table.fault().is_some() {
@@ -483,9 +505,8 @@ impl Workspace {
             && let Some(exporter) = self.exporter.take()
         {
             match result {
-                Ok(rows) => {
-                    let rows = crate::units::count(rows as u64);
-                    self.status.notice = Some(format!("wrote {rows} rows to {}", exporter.path.display()));
+                Ok(written) => {
+                    self.status.notice = Some(format!("wrote {written} to {}", exporter.path.display()));
                 }
                 Err(ExportError::Cancelled) => self.status.notice = Some("the export was stopped".to_owned()),
                 Err(error) => self.status.problem = Some(error.to_string()),
@@ -494,12 +515,63 @@ impl Workspace {
     }
 
     fn export(&mut self, path: PathBuf, format: RowFormat) {
-        if self.exporter.is_some() {
-            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
+        if self.is_writing() {
             return;
         }
         let Some(listed) = self.table.listed(&self.state) else { return };
-        match Exporter::start(listed, path, format, self.waker.clone()) {
+        let started = Exporter::rows(listed, path, format, self.waker.clone());
+        self.take_exporter(started);
+    }
+
+    /// Writes the ops that the filter lets through, for other tools.
+    fn export_run(&mut self, path: PathBuf, format: RunFormat) {
+        let Some(document) = self.whole_document() else { return };
+        if self.is_writing() {
+            return;
+        }
+        let (filter, phase, order) = (self.state.filter.clone(), self.state.phase, self.state.heat.order);
+        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
+            let track = filter.region.map_or(Track::Disk, |region| region.track);
+            let layout = document.layouts(order)[track as usize];
+            let (trace, name) = (document.trace.clone(), run_name(&document.path));
+            let run = RunExport::new(trace, name, &filter, phase, layout, watch)?;
+            write_run(&run, RowKind::Ops, format, path, watch)
+        });
+        self.take_exporter(started);
+    }
+
+    /// Writes the run's figures, charts and pictures; these are drawn by a GPU context of their own.
+    fn write_report(&mut self, path: PathBuf) {
+        let Some(document) = self.whole_document() else { return };
+        if self.is_writing() {
+            return;
+        }
+        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
+            write_report(document.trace.clone(), &document.path, path, watch)?;
+            Ok(Written { count: 1, what: "report" })
+        });
+        self.take_exporter(started);
+    }
+
+    /// The run, once all of it was read.
+    fn whole_document(&mut self) -> Option<Arc<Document>> {
+        let document = self.state.document.clone()?;
+        if !document.complete {
+            self.status.problem = Some("the run is being read; export it when that is done".to_owned());
+        }
+        document.complete.then_some(document)
+    }
+
+    /// Whether a file is being written, which the status line then says.
+    fn is_writing(&mut self) -> bool {
+        if self.exporter.is_some() {
+            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
+        }
+        self.exporter.is_some()
+    }
+
+    fn take_exporter(&mut self, started: std::io::Result<Exporter>) {
+        match started {
             Ok(exporter) => self.exporter = Some(exporter),
             Err(error) => self.status.problem = Some(format!("no thread to write with: {error}")),
         }
@@ -518,12 +590,13 @@ impl Workspace {
             (self.search.is_working(), "searching"),
             (self.accesses.is_working(), "looking accesses up"),
             (self.region.is_working(), "adding the region up"),
+            (self.span.is_working(), "adding the span up"),
+            (self.analytics.is_working(), "working the analytics out"),
         ];
         self.status.working = working.into_iter().find(|(works, _)| *works).map(|(_, what)| what);
         self.status.export = self.exporter.as_ref().map(|exporter| {
-            let (done, total) = exporter.rows();
             let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());
-            (name.to_string_lossy().into_owned(), done as u64, total as u64)
+            (name.to_string_lossy().into_owned(), exporter.thousandths())
         });
         self.status.film = self.studio.counted();
         if !self.options.reproducible && time.now_s >= self.status_due_s {
@@ -549,6 +622,7 @@ impl Workspace {
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
             View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span, &mut self.accesses),
+            View::Analytics => self.analytics.ui(ui, &mut cx),
         }
     }
 
@@ -611,7 +685,9 @@ impl Scene for Workspace {
             match chosen {
                 Chosen::Run(Some(path)) => self.open(path),
                 Chosen::Rows(Some(path), format) => self.act(Action::ExportRows { path, format }),
-                Chosen::Run(None) | Chosen::Rows(None, _) => {}
+                Chosen::Export(Some(path), format) => self.act(Action::ExportRun { path, format }),
+                Chosen::Report(Some(path)) => self.act(Action::WriteReport { path }),
+                Chosen::Run(None) | Chosen::Rows(None, _) | Chosen::Export(None, _) | Chosen::Report(None) => {}
             }
         }
         let asked = std::mem::take(&mut self.actions);
@@ -697,6 +773,15 @@ impl Scene for Workspace {
             if wishes.open_folder || wishes.open_file {
                 self.choose_run(wishes.open_folder);
             }
+            if let Some(format) = wishes.export {
+                self.choose_export(format);
+            }
+            if wishes.report {
+                self.choose(|| {
+                    let dialog = rfd::FileDialog::new().set_title("Report").set_file_name("report.html");
+                    Chosen::Report(dialog.save_file())
+                });
+            }
         }
         let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);
         CentralPanel::default().frame(frame).show(ui, |ui| {
@@ -753,6 +838,7 @@ impl Scene for Workspace {
             || self.search.is_working()
             || self.span.is_working()
             || self.timeline.is_working()
+            || self.analytics.is_working()
             || self.table.is_working()
             || self.carries_rows()
             || self.studio.is_working()

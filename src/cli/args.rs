@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::kernel_io::layout::Arrangement;
+use crate::trace::Phase;
 
 /// A native, GPU-drawn explorer for what llama.cpp touches in memory.
 #[derive(Parser)]
@@ -24,10 +25,16 @@ pub enum Command {
     Layer(LayerArgs),
     /// Count accesses or bytes per cell of (address, op)
     Heatmap(HeatmapArgs),
+    /// Print numbers of the run, its passes, layers, tensors, kinds of op or experts
+    Stats(StatsArgs),
     /// Lay a graph of the run out, and print where its nodes lie
     Layout(LayoutArgs),
     /// Write a run as a native .tscope folder
     Convert(ConvertArgs),
+    /// Write a run for other tools: CSV, JSON, Parquet or a Perfetto trace
+    Export(ExportArgs),
+    /// Write the figures, charts and pictures of a run as one HTML file
+    Report(ReportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
     /// Write a film of the window, or of one panel: numbered PNG files of every frame, and a manifest
@@ -74,6 +81,35 @@ pub struct ConvertArgs {
 }
 
 #[derive(Args)]
+pub struct ExportArgs {
+    pub run: PathBuf,
+    #[arg(long, value_enum)]
+    pub format: ExportFormatArg,
+    /// File to write, or the folder of Parquet files to add the run to; - is standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: PathBuf,
+    /// What a row of CSV and JSON is
+    #[arg(long, value_enum, default_value_t = RowsArg::Ops)]
+    pub rows: RowsArg,
+    /// Ops to write, as a filter of `set_filter` [default: all]
+    #[arg(long, value_name = "JSON")]
+    pub filter: Option<String>,
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// What Parquet files and traces call the run [default: the name of its file]
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    pub run: PathBuf,
+    /// HTML file to write
+    #[arg(short, long)]
+    pub output: PathBuf,
+}
+
+#[derive(Args)]
 pub struct HeatmapArgs {
     pub run: PathBuf,
     /// Model files end to end, or runtime buffers end to end
@@ -113,6 +149,20 @@ pub struct HeatmapArgs {
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct StatsArgs {
+    pub run: PathBuf,
+    /// What a row stands for
+    #[arg(long, value_enum, default_value_t = ByArg::Run)]
+    pub by: ByArg,
+    /// Passes that count
+    #[arg(long, value_enum, default_value_t = PhaseArg::All)]
+    pub phase: PhaseArg,
+    /// For people, with units, or all fields for other programs
+    #[arg(long, value_enum, default_value_t = StatsFormatArg::Table)]
+    pub format: StatsFormatArg,
 }
 
 #[derive(Args)]
@@ -241,6 +291,57 @@ pub enum PhaseArg {
     Warmup,
 }
 
+impl PhaseArg {
+    /// None is all of them.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            Self::All => None,
+            Self::Prompt => Some(Phase::Prompt),
+            Self::Generate => Some(Phase::Generate),
+            Self::Warmup => Some(Phase::Warmup),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormatArg {
+    Csv,
+    Json,
+    /// A folder of tables for DuckDB, Polars and Spark, partitioned by run and pass
+    Parquet,
+    /// A trace for ui.perfetto.dev
+    Perfetto,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowsArg {
+    Ops,
+    /// Ranges of bytes that ops touch
+    Accesses,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ByArg {
+    Run,
+    Pass,
+    Layer,
+    Tensor,
+    /// Kind of op
+    Op,
+    Expert,
+    /// What the experts of a layer have in common
+    ExpertLayer,
+    LayerPass,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatsFormatArg {
+    Table,
+    Csv,
+    Json,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum AggregateArg {
     Sum,
@@ -295,6 +396,7 @@ pub enum ViewArg {
     Timeline,
     Inspector,
     Health,
+    Analytics,
     All,
 }
 

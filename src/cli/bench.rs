@@ -11,6 +11,7 @@ use super::args::BenchArgs;
 use super::bench_graph::{self, GraphFrames};
 use super::bench_heat::{self, Binning, HeatFrames};
 use super::bench_playback::{self, PlayTimes};
+use super::bench_stats::{self, StatsTimes};
 use super::bench_table::{self, TableTimes};
 use super::bench_window::{BenchWindow, Frames, SIZE_PX, milliseconds};
 use super::{CliError, open, print_json, print_text};
@@ -45,6 +46,7 @@ struct Bench {
     layout_step_ms: Option<f64>,
     filter_ms: f64,
     table: TableTimes,
+    stats: StatsTimes,
     binning: Binning,
     graphs: Vec<GraphFrames>,
     frames_at_rest: usize,
@@ -56,6 +58,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
     let open_ms = milliseconds(started);
     let gpu = Gpu::headless()?;
     let layout_step_ms = layout_step(&gpu, trace.graphs.first())?;
+    let stats = bench_stats::measure(&trace);
     let binning = bench_heat::binning(&gpu, &trace)?;
     let graphs = bench_graph::measure(&gpu, &trace, args.frames)?;
     let (ops, accesses) = (trace.op_count() as u64, trace.access_count() as u64);
@@ -99,6 +102,7 @@ pub fn run(args: &BenchArgs) -> Result<(), CliError> {
         layout_step_ms,
         filter_ms: Frames::of(filter_ms).median_ms,
         table,
+        stats,
         binning,
         graphs,
         frames_at_rest,
@@ -179,6 +183,7 @@ fn text(bench: &Bench) -> String {
     if let Some(bytes) = table.bytes_per_row {
         line("rows' memory", format!("{bytes:.1} bytes a row at most"));
     }
+    line("stats", bench_stats::text(&bench.stats));
     let Binning { width, height, gpu_ms, cpu_ms } = bench.binning;
     line("binning", format!("{gpu_ms:.1} ms by kernels, {cpu_ms:.1} ms by the CPU twin, {width} x {height} cells"));
     line("  with playhead", bench.playing.frames_at_rest.to_string());

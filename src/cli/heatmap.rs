@@ -4,14 +4,14 @@ use std::fmt::Write;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
-use super::args::{AggregateArg, DirectionArg, EngineArg, HeatmapArgs, MeasureArg, OrderArg, PhaseArg, TrackArg};
+use super::args::{AggregateArg, DirectionArg, EngineArg, HeatmapArgs, MeasureArg, OrderArg, TrackArg};
 use super::{CliError, engine, open, print_json, print_text};
 use crate::analysis::heat;
 use crate::gpu::Gpu;
 use crate::gpu::heat::{HeatData, HeatPipelines};
 use crate::kernel_io::heat::{Aggregate, Direction, HeatColumns, HeatGrid, HeatQuery, Measure};
+use crate::trace::Track;
 use crate::trace::tracks::{HeatTables, Order, TrackLayout, phase_bits};
-use crate::trace::{Phase, Track};
 
 /// Cells that a terminal shows; larger grids are told in numbers only.
 const SHOWN_COLUMNS: u32 = 200;
@@ -100,12 +100,7 @@ fn query(args: &HeatmapArgs, track_bytes: u64, ops: u64) -> HeatQuery {
             DirectionArg::Read => Direction::Read,
             DirectionArg::Write => Direction::Write,
         },
-        phases: phase_bits(match args.phase {
-            PhaseArg::All => None,
-            PhaseArg::Prompt => Some(Phase::Prompt),
-            PhaseArg::Generate => Some(Phase::Generate),
-            PhaseArg::Warmup => Some(Phase::Warmup),
-        }),
+        phases: phase_bits(args.phase.phase()),
         kx: args.kx.unwrap_or_else(|| least_level(track_bytes, width)),
         ky: args.ky.unwrap_or_else(|| least_level(ops, height)),
         x0: args.x0,

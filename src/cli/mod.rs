@@ -6,11 +6,13 @@ mod bench;
 mod bench_graph;
 mod bench_heat;
 mod bench_playback;
+mod bench_stats;
 mod bench_table;
 mod bench_window;
 mod convert;
 mod doctor;
 mod engine;
+mod export;
 mod heatmap;
 mod info;
 mod interrupt;
@@ -18,6 +20,9 @@ mod layer;
 mod layout;
 mod record;
 mod render;
+mod report;
+mod stats;
+mod stats_text;
 mod system_library;
 
 use std::io::Write;
@@ -34,6 +39,7 @@ use crate::app::script::ScriptError;
 use crate::app::settings;
 use crate::app::window::{self, WindowError};
 use crate::app::workspace::{Options, Workspace};
+use crate::export::ExportError;
 use crate::formats::{self, Progress, ReadError};
 use crate::gpu::GpuError;
 use crate::gpu::heat::HeatGpuError;
@@ -60,6 +66,8 @@ pub enum CliError {
     Png(#[from] PngError),
     #[error(transparent)]
     Film(#[from] FilmError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
     #[error("{0}")]
     Failed(String),
     #[error("standard output: {0}")]
@@ -94,10 +102,13 @@ fn dispatch(arguments: Arguments) -> Result<(), CliError> {
         Some(Command::Info(args)) => info::run(&args),
         Some(Command::Layer(args)) => layer::run(&args),
         Some(Command::Heatmap(args)) => heatmap::run(&args),
+        Some(Command::Stats(args)) => stats::run(&args),
         Some(Command::Layout(args)) => layout::run(&args),
         Some(Command::Convert(args)) => convert::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         Some(Command::Actions(args)) => actions::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Render(args)) => render::run(&args),
         Some(Command::Record(args)) => record::run(&args),
         Some(Command::Bench(args)) => bench::run(&args),

@@ -1,11 +1,13 @@
 //! `record RUN -o DIR`: a script of Actions, or the run from start to end, as numbered pictures.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::args::RecordArgs;
+use super::interrupt::{self, INTERRUPTED};
 use super::render::panel;
-use super::{CliError, interrupt, open, print_text};
+use super::{CliError, open, print_text};
 use crate::app::Waker;
 use crate::app::film::manifest::{self, FilmedRun, Played, Subject};
 use crate::app::film::{Film, FilmError, Written, frame_step};
@@ -192,7 +194,7 @@ impl Shoot<'_> {
     /// One frame of the film, once there is room for it: time goes on, then stands still until the picture stays as it is.
     fn frame(&mut self, fps: u32, progress: &Progress) -> Result<Option<End>, CliError> {
         let number = self.film.frames();
-        if interrupt::is_asked() {
+        if INTERRUPTED.load(Ordering::Relaxed) {
             return Ok(Some(End::Interrupted));
         }
         let started = Instant::now();

@@ -62,6 +62,7 @@ pub fn panel(view: ViewArg) -> Option<View> {
         ViewArg::Table => View::Table,
         ViewArg::Timeline => View::Timeline,
         ViewArg::Inspector => View::Inspector,
+        ViewArg::Analytics => View::Analytics,
         ViewArg::Health => View::Health,
         ViewArg::All => return None,
     })

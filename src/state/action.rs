@@ -26,10 +26,12 @@ pub enum View {
     Table,
     Health,
     Inspector,
+    Analytics,
 }
 
 impl View {
-    pub const ALL: [Self; 6] = [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector];
+    pub const ALL: [Self; 7] =
+        [Self::Graph, Self::Heatmap, Self::Timeline, Self::Table, Self::Health, Self::Inspector, Self::Analytics];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -39,6 +41,7 @@ impl View {
             Self::Table => "Ops",
             Self::Health => "Health",
             Self::Inspector => "Inspector",
+            Self::Analytics => "Analytics",
         }
     }
 }
@@ -209,6 +212,33 @@ pub enum Trail {
     Path(String),
 }
 
+/// What a run, or the filtered ops of it, is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunFormat {
+    /// One row an op.
+    Csv,
+    /// The same as a list.
+    Json,
+    /// A folder of files for query engines.
+    Parquet,
+    /// A trace for ui.perfetto.dev.
+    Perfetto,
+}
+
+impl RunFormat {
+    pub const ALL: [Self; 4] = [Self::Parquet, Self::Perfetto, Self::Csv, Self::Json];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Json => "JSON",
+            Self::Parquet => "Parquet",
+            Self::Perfetto => "Perfetto",
+        }
+    }
+}
+
 /// One thing done. In scripts one JSON object a line, with the name in `action`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -263,6 +293,10 @@ pub enum Action {
     },
     SetView {
         view: View,
+    },
+    Compare {
+        /// What the selection stands beside; `null` ends it.
+        with: Option<ItemRef>,
     },
     SetLayer {
         layer: Option<u32>,
@@ -331,6 +365,13 @@ pub enum Action {
         format: RowFormat,
     },
     CancelExport,
+    ExportRun {
+        path: PathBuf,
+        format: RunFormat,
+    },
+    WriteReport {
+        path: PathBuf,
+    },
     Fold {
         layer: Option<u32>,
     },

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::action::{Action, Axes, ItemRef, View, ZoomTarget};
+use super::action::{Action, Axes, ItemRef, RunFormat, View, ZoomTarget};
 use super::camera::{GraphCamera, Motion, Span};
 use super::film_choices::FilmOrder;
 use super::table_choices::RowFormat;
@@ -29,6 +29,9 @@ pub enum Effect {
     CopyRows(RowFormat),
     ExportRows(PathBuf, RowFormat),
     CancelExport,
+    /// The ops that the filter lets through, as files for other tools.
+    ExportRun(PathBuf, RunFormat),
+    WriteReport(PathBuf),
     /// What an Action named is not in the run.
     NotFound(String),
     /// An Action asked for what cannot be: a sentence that says why and what to do.
@@ -132,6 +135,9 @@ impl AppState {
                     self.full_screen = Some(*view);
                 }
             }
+            Action::Compare { with } => {
+                self.compared = with.as_ref().map(|item| self.find(item)).transpose()?;
+            }
             Action::SetLayer { layer, add } => self.set_layer(*layer, *add)?,
             Action::SetGraph { graph } => {
                 let count = self.document.as_ref().map_or(0, |d| d.trace.graphs.len());
@@ -177,6 +183,8 @@ impl AppState {
             Action::CopyRows { format } => return Ok(Some(Effect::CopyRows(*format))),
             Action::ExportRows { path, format } => return Ok(Some(Effect::ExportRows(path.clone(), *format))),
             Action::CancelExport => return Ok(Some(Effect::CancelExport)),
+            Action::WriteReport { path } => return Ok(Some(Effect::WriteReport(path.clone()))),
+            Action::ExportRun { path, format } => return Ok(Some(Effect::ExportRun(path.clone(), *format))),
             Action::Fold { layer } => {
                 let layers = self.shown_layers();
                 self.graph.folded.extend(layer.map_or(0..layers, |l| l..l.saturating_add(1).min(layers)));
@@ -483,7 +491,7 @@ impl AppState {
                 let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
                 self.timeline.go(Span::new(0.0, run.max(LEAST_NS)), motion);
             }
-            View::Table | View::Health | View::Inspector => {}
+            View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
 
@@ -515,7 +523,7 @@ impl AppState {
                 self.timeline.go(moved(self.timeline.goal(), dx, run, LEAST_NS), motion);
             }
             View::Table => self.table.pages += dy,
-            View::Health | View::Inspector => {}
+            View::Health | View::Inspector | View::Analytics => {}
         }
     }
 
@@ -548,7 +556,7 @@ impl AppState {
                 let run = self.document.as_ref().map_or(0, |d| d.trace.duration_ns()) as f64;
                 self.timeline.go(self.timeline.goal().zoomed(factor, at[0]).within(run, LEAST_NS), motion);
             }
-            View::Table | View::Health | View::Inspector => {}
+            View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
 }

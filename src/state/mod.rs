@@ -26,7 +26,7 @@ use crate::trace::{Phase, Track};
 
 pub use action::{
     Action, AggregateChoice, Axes, DirectionChoice, ItemRef, MeasureChoice, NodeColor, NodeSize, PaletteChoice,
-    ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
+    RunFormat, ScaleChoice, Stride, Theme, Trail, View, ZoomTarget,
 };
 pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
@@ -46,6 +46,8 @@ pub const GRAPH_PAN_POINTS: f32 = 800.0;
 pub struct AppState {
     pub document: Option<Arc<Document>>,
     pub selection: Option<Item>,
+    /// What analytics show beside the selection.
+    pub compared: Option<Item>,
     /// What the selection means to each view; kept in step with it.
     pub links: Links,
     /// What the cursor is on in some view.
@@ -157,6 +159,7 @@ impl Default for AppState {
         Self {
             document: None,
             selection: None,
+            compared: None,
             links: Links::default(),
             hover: None,
             phase: None,

@@ -104,6 +104,7 @@ pub fn commands() -> Vec<Command> {
         command("Previous layer", &["{"], Go, Action::Step { by: Stride::Layer, back: true }),
         command("Whole graph", &["0"], Go, Action::SetLayer { layer: None, add: false }),
         command("Clear the selection", &[], Edit, Action::Select { item: None }),
+        command("End the comparison", &[], Edit, Action::Compare { with: None }),
         command("Clear the filter", &["Ctrl+Backspace"], Edit, Action::SetFilter { filter: Filter::default() }),
         command("Copy rows", &["Ctrl+C"], Edit, Action::CopyRows { format: RowFormat::Tsv }),
         command("Copy rows as JSON", &[], Edit, Action::CopyRows { format: RowFormat::Json }),
@@ -181,14 +182,15 @@ pub fn commands() -> Vec<Command> {
         command("What to try first", &[], Help, Action::ShowHint { shown: true }),
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
-    const DIGITS: [&[&str]; 6] = [&["1"], &["2"], &["3"], &["4"], &["5"], &["6"]];
-    const SHOW: [&str; 6] = [
+    const DIGITS: [&[&str]; 7] = [&["1"], &["2"], &["3"], &["4"], &["5"], &["6"], &["7"]];
+    const SHOW: [&str; 7] = [
         "Show the graph",
         "Show the heatmap",
         "Show the timeline",
         "Show the ops",
         "Show health",
         "Show the inspector",
+        "Show analytics",
     ];
     for ((view, keys), label) in View::ALL.into_iter().zip(DIGITS).zip(SHOW) {
         all.push(command(label, keys, Views, Action::SetView { view }));
@@ -253,8 +255,8 @@ const DURATION: FieldDoc =
     FieldDoc { name: "duration_ms", kind: "number", help: "how long the camera moves; 0 if left out" };
 const EASING: FieldDoc =
     FieldDoc { name: "easing", kind: "linear | ease_in | ease_out | ease_in_out", help: "ease_in_out if left out" };
-const PART_KIND: &str = "all | panel | graph | heatmap | timeline | table | health | inspector";
-const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector";
+const PART_KIND: &str = "all | panel | graph | heatmap | timeline | table | health | inspector | analytics";
+const VIEW_KIND: &str = "graph | heatmap | timeline | table | health | inspector | analytics";
 
 macro_rules! fields {
     ($($name:literal: $kind:expr, $help:literal);* $(;)?) => { &[$(FieldDoc { name: $name, kind: $kind, help: $help }),*] };
@@ -317,6 +319,11 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             ("fit", "Show all of a view", fields! { camera; "view": VIEW_KIND, "graph, heatmap or timeline" })
         }
         Action::SetView { .. } => ("set_view", "Bring a panel to the front", fields! { "view": VIEW_KIND, "which" }),
+        Action::Compare { .. } => (
+            "compare",
+            "Show the numbers of an item beside those of the selection, in analytics",
+            fields! { "with": "null | {layer: number} | {pass: number} | {tensor: name or number}", "what to compare with; null ends it" },
+        ),
         Action::SetLayer { .. } => (
             "set_layer",
             "Show the self-contained subgraph of a layer or of several, or the whole graph",
@@ -406,7 +413,17 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             "Write the rows that the table lists to a file, as they are shown",
             fields! { "path": "string", "the file, which is replaced"; "format": "tsv | csv | json", "which" },
         ),
-        Action::CancelExport => ("cancel_export", "Stop writing rows; nothing is left of the file", &[]),
+        Action::CancelExport => ("cancel_export", "Stop writing a file; nothing is left of it", &[]),
+        Action::WriteReport { .. } => (
+            "write_report",
+            "Write the run's figures, charts and pictures as one HTML file",
+            fields! { "path": "string", "the file, which is replaced" },
+        ),
+        Action::ExportRun { .. } => (
+            "export_run",
+            "Write the run, or the ops that the filter lets through, for other tools",
+            fields! { "path": "string", "the file, which is replaced, or the folder of Parquet files, which the run is added to"; "format": "csv | json | parquet | perfetto", "which" },
+        ),
         Action::Fold { .. } => (
             "fold",
             "Show a layer of the graph as one node",
@@ -601,6 +618,7 @@ fn examples() -> Vec<Action> {
         Action::LookAt { center: [0.0, 0.0], scale: 10.0, motion: second },
         Action::Fit { view: View::Graph, motion: Motion::default() },
         Action::SetView { view: View::Health },
+        Action::Compare { with: Some(ItemRef::Layer(3)) },
         Action::SetLayer { layer: Some(5), add: true },
         Action::SetGraph { graph: 0 },
         Action::SetPass { pass: 1 },
@@ -621,6 +639,8 @@ fn examples() -> Vec<Action> {
         Action::CopyRows { format: RowFormat::Csv },
         Action::ExportRows { path: "rows.csv".into(), format: RowFormat::Csv },
         Action::CancelExport,
+        Action::ExportRun { path: "runs".into(), format: RunFormat::Parquet },
+        Action::WriteReport { path: "report.html".into() },
         Action::Fold { layer: None },
         Action::Unfold { layer: Some(5) },
         Action::SetArrangement { arrangement: Arrangement::Distances },
@@ -752,6 +772,8 @@ mod tests {
             ("pin_node", "drag of a node; P"),
             ("set_speed", "list of the timeline; < and >"),
             ("set_film", "File menu"),
+            ("export_run", "File menu"),
+            ("write_report", "File menu"),
             ("wait", "scripts only"),
         ];
         for doc in reference() {

@@ -7,8 +7,8 @@ use egui::Ui;
 use super::heatmap::choice;
 use super::search::SearchView;
 use super::{ViewContext, film_menu};
-use crate::state::Action;
 use crate::state::reference::{Command, Menu, commands};
+use crate::state::{Action, RunFormat};
 use crate::trace::Phase;
 use crate::units;
 
@@ -17,6 +17,8 @@ use crate::units;
 pub struct MenuWishes {
     pub open_folder: bool,
     pub open_file: bool,
+    pub export: Option<RunFormat>,
+    pub report: bool,
 }
 
 /// The bar; `recent_runs` are for the File menu.
@@ -66,6 +68,8 @@ fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes, recent_
                 cx.act(Action::Open { path: path.clone() });
             }
         }
+        ui.separator();
+        exports(ui, cx, wishes);
         ui.separator();
         entries(ui, cx, Menu::File);
         film_menu::choices(ui, cx);
@@ -127,6 +131,57 @@ fn named(label: &str, what: Option<String>) -> (bool, String) {
     match what {
         Some(what) => (true, format!("{label}: {what}")),
         None => (false, label.to_owned()),
+    }
+}
+
+/// The run, or the ops that the filter lets through, for other tools.
+fn exports(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
+    for format in RunFormat::ALL {
+        let button = egui::Button::new(format!("Export as {}\u{2026}", format.label()));
+        let what = match format {
+            RunFormat::Parquet => "a folder of tables that DuckDB, Polars and Spark query, many runs at once",
+            RunFormat::Perfetto => "a trace for ui.perfetto.dev: passes, layers and ops as slices, bytes as counters",
+            RunFormat::Csv => "one row an op, with all columns of the table",
+            RunFormat::Json => "a list of ops, with all columns of the table",
+        };
+        let there = cx.document().is_some();
+        if ui.add_enabled(there, button).on_hover_text(format!("{what}; the filter holds")).clicked() {
+            wishes.export = Some(format);
+            ui.close();
+        }
+    }
+    let report = ui.add_enabled(cx.document().is_some(), egui::Button::new("Report\u{2026}"));
+    if report.on_hover_text("figures, charts and pictures as one HTML file, to show to others").clicked() {
+        wishes.report = true;
+        ui.close();
+    }
+    let id = ui.scope_id().with("path of an export");
+    let mut path: String = ui.data_mut(|data| data.get_temp(id).unwrap_or_default());
+    let label = ui.label("or type a path, then Enter");
+    let hint = "x.csv, .json, .perfetto.json, .html, or a folder";
+    let edit = ui.add(egui::TextEdit::singleline(&mut path).hint_text(hint).desired_width(260.0)).labelled_by(label.id);
+    if edit.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {
+        let path = path.trim();
+        cx.act(match path.to_lowercase().ends_with(".html") {
+            true => Action::WriteReport { path: path.into() },
+            false => Action::ExportRun { path: path.into(), format: format_of(path) },
+        });
+        ui.close();
+    }
+    ui.data_mut(|data| data.insert_temp(id, path));
+}
+
+/// What a name says of its format; Parquet is written into folders, which need no ending.
+fn format_of(path: &str) -> RunFormat {
+    let name = path.to_lowercase();
+    if name.ends_with(".csv") {
+        RunFormat::Csv
+    } else if name.ends_with(".perfetto.json") || name.ends_with(".perfetto") {
+        RunFormat::Perfetto
+    } else if name.ends_with(".json") {
+        RunFormat::Json
+    } else {
+        RunFormat::Parquet
     }
 }
 

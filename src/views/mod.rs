@@ -1,6 +1,13 @@
 //! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
 
 pub mod access_list;
+pub mod analytics;
+mod analytics_cards;
+mod analytics_chart;
+mod analytics_compare;
+mod analytics_engine;
+mod analytics_matrix;
+mod analytics_rows;
 pub mod bands;
 pub mod describe;
 mod film_menu;

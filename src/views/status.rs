@@ -23,8 +23,8 @@ pub struct Status {
     pub table: Option<&'static str>,
     /// What else is worked out beside the frames.
     pub working: Option<&'static str>,
-    /// Rows that are being written: the file's name, how many, of how many.
-    pub export: Option<(String, u64, u64)>,
+    /// What is being written: the file's name, and how far it is in thousandths.
+    pub export: Option<(String, u32)>,
     /// A film that is being recorded: its frames, and how many of them are a second.
     pub film: Option<(u32, u32)>,
     pub adapter: String,
@@ -46,8 +46,8 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
             }
             ui.separator();
         }
-        if let Some((name, done, total)) = &status.export {
-            let share = *done as f32 / (*total).max(1) as f32;
+        if let Some((name, thousandths)) = &status.export {
+            let share = *thousandths as f32 / 1000.0;
             ui.add(egui::ProgressBar::new(share).desired_width(120.0).text(format!("{:.0} %", share * 100.0)));
             ui.label(format!("writing {name}"));
             let cancel = ui.button("Cancel");

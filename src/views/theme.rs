@@ -4,7 +4,7 @@
 use egui::Color32;
 
 use crate::state::Theme;
-use crate::trace::{Category, NodeType, Phase};
+use crate::trace::{Category, NodeType, Phase, Track};
 
 const BLUE: Color32 = Color32::from_rgb(0x3D, 0x9B, 0xE0);
 const GREEN: Color32 = Color32::from_rgb(0x1E, 0xA8, 0x7E);
@@ -82,6 +82,21 @@ pub fn kind(rank: usize) -> Color32 {
     ];
     [BLUE, ORANGE, GREEN, PURPLE].into_iter().chain(MORE).nth(rank).unwrap_or(GREY)
 }
+
+pub fn track(track: Track) -> Color32 {
+    match track {
+        Track::Disk => BLUE,
+        Track::Buffer => GREEN,
+    }
+}
+
+/// Memory by kind: weights are what DISK holds, the others share BUFFER.
+pub const MEMORY: [(&str, Color32); 3] = [("weights", BLUE), ("KV", PURPLE), ("compute", GREEN)];
+
+/// Bars and lines of charts by what they count.
+pub const TIME: Color32 = ORANGE;
+pub const COUNT: Color32 = Color32::from_rgb(0x7C, 0xC8, 0xF0);
+pub const EXPERTS: Color32 = PURPLE;
 
 pub fn phase(phase: Phase) -> Color32 {
     match phase {

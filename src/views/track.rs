@@ -318,13 +318,13 @@ impl TrackPanel {
                 stroke,
             ));
         }
-        let text = match seeks.shares() {
+        let text = match seeks.sequence.shares() {
             None => format!("pass {pass}: no reads of the model files"),
             Some([reads, bytes]) => format!(
                 "pass {pass}: {:.1} % of reads and {:.1} % of their bytes go on where the one before ended; {} jumps",
                 reads * 100.0,
                 bytes * 100.0,
-                units::count(seeks.reads - seeks.sequential_reads)
+                units::count(seeks.sequence.reads - seeks.sequence.sequential_reads)
             ),
         };
         label_on(ui, area.left_top() + Vec2::new(2.0, 0.0), &text, small, ink);

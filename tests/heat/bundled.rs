@@ -160,12 +160,15 @@ fn seeks_follow_their_definition() {
                 (end..=end + AHEAD_BYTES).contains(&pair[1][0])
             };
             let sequential: Vec<_> = reads.windows(2).filter(goes_on).collect();
-            assert_eq!((found.reads, found.sequential_reads), (reads.len() as u64 - 1, sequential.len() as u64));
-            assert_eq!(found.bytes, reads[1..].iter().map(|read| read[1]).sum::<u64>());
-            assert_eq!(found.sequential_bytes, sequential.iter().map(|pair| pair[1][1]).sum::<u64>());
-            let jumps = found.reads - found.sequential_reads;
+            assert_eq!(
+                (found.sequence.reads, found.sequence.sequential_reads),
+                (reads.len() as u64 - 1, sequential.len() as u64)
+            );
+            assert_eq!(found.sequence.bytes, reads[1..].iter().map(|read| read[1]).sum::<u64>());
+            assert_eq!(found.sequence.sequential_bytes, sequential.iter().map(|pair| pair[1][1]).sum::<u64>());
+            let jumps = found.sequence.reads - found.sequence.sequential_reads;
             assert!(found.jumps.len() as u64 <= jumps && (jumps > 512 || found.jumps.len() as u64 == jumps));
-            let [by_count, by_bytes] = found.shares().expect("many reads");
+            let [by_count, by_bytes] = found.sequence.shares().expect("many reads");
             assert!((0.0..=1.0).contains(&by_count) && (0.0..=1.0).contains(&by_bytes));
         }
         assert_eq!(seeks(&trace, &layout, 0..1000, &AtomicBool::new(true)), None);

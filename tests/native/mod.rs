@@ -4,7 +4,7 @@ mod damage;
 #[cfg(unix)]
 pub mod full_disk;
 mod pieces;
-mod recording;
+pub mod recording;
 mod unfinished;
 
 use std::path::Path;

@@ -7,7 +7,8 @@ use tensorscope::analysis::table_columns::Column;
 use tensorscope::analysis::table_rows::{Rows, SortKey};
 use tensorscope::analysis::table_text::{Listed, RowFormat};
 use tensorscope::app::Waker;
-use tensorscope::app::exporter::{ExportError, Exporter};
+use tensorscope::app::exporter::{Exporter, Written};
+use tensorscope::export::ExportError;
 use tensorscope::state::table_choices::GroupOrder;
 use tensorscope::state::{Action, ItemRef};
 
@@ -39,7 +40,7 @@ fn csv(text: &str) -> Vec<Vec<String>> {
     rows
 }
 
-fn wait(exporter: &Exporter) -> Result<usize, ExportError> {
+fn wait(exporter: &Exporter) -> Result<Written, ExportError> {
     loop {
         if let Some(result) = exporter.poll() {
             return result;
@@ -192,13 +193,13 @@ fn an_export_that_is_stopped_leaves_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");
     std::fs::write(&path, "before").unwrap();
-    let exporter = Exporter::start(listed(2_000_000), path.clone(), RowFormat::Csv, Waker::none()).unwrap();
+    let exporter = Exporter::rows(listed(2_000_000), path.clone(), RowFormat::Csv, Waker::none()).unwrap();
     exporter.cancel();
     assert!(matches!(wait(&exporter), Err(ExportError::Cancelled)));
     assert_eq!(names(folder.path()), ["rows.csv"]);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
-    let exporter = Exporter::start(listed(5000), path.clone(), RowFormat::Tsv, Waker::none()).unwrap();
-    assert_eq!(wait(&exporter).unwrap(), 5000);
+    let exporter = Exporter::rows(listed(5000), path.clone(), RowFormat::Tsv, Waker::none()).unwrap();
+    assert_eq!(wait(&exporter).unwrap().count, 5000);
     assert_eq!(names(folder.path()), ["rows.csv"]);
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("index\t"));
 }
@@ -212,7 +213,7 @@ fn a_full_disk_says_so_and_leaves_nothing() {
     for format in RowFormat::ALL {
         let path = folder.path().join("rows");
         limit(Some(100_000));
-        let exporter = Exporter::start(listed(20_000), path, format, Waker::none()).unwrap();
+        let exporter = Exporter::rows(listed(20_000), path, format, Waker::none()).unwrap();
         let error = wait(&exporter).unwrap_err();
         limit(None);
         assert!(matches!(error, ExportError::Full { .. }), "{error}");

@@ -82,7 +82,8 @@ fn the_first_op_that_touches_a_tensor_is_the_one_that_a_look_at_all_finds() {
         let touched = FirstTouch::new(&trace);
         for tensor in (0..trace.tensors.len() as u32).step_by(7) {
             for phases in [phase_bits(None), Phase::Prompt.bit(), Phase::Generate.bit()] {
-                let list = find(&trace, &Wanted { tensors: vec![tensor], expert: None, phases }, &AtomicBool::new(false));
+                let list =
+                    find(&trace, &Wanted { tensors: vec![tensor], expert: None, phases }, &AtomicBool::new(false));
                 let first = list.unwrap().accesses.first().map(|access| trace.op_of_access(*access as usize) as u32);
                 assert_eq!(touched.first_op(&trace, &[tensor], phases), first, "{name}: {tensor}");
             }

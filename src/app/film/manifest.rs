@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{FilmError, PixelHash, frame_name};
-use crate::app::whole_file::write_whole;
+use crate::export::whole_file::write_whole;
 use crate::state::Action;
 use crate::state::film_choices::Part;
 use crate::trace::Trace;
