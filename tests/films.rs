@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tensorscope::app::film::{Film, Written, frame_name};
+use tensorscope::app::film::{Film, Pace, Written, frame_name};
 use tensorscope::gpu::Gpu;
 use tensorscope::state::film_choices::Part;
 use tensorscope::state::{Action, View};
@@ -219,7 +219,7 @@ fn a_full_disk_leaves_the_frames_before_it() {
     let gpu = Gpu::headless().unwrap();
     let [plain, noise] = [false, true].map(|noise| texture(&gpu, 128, noise));
     let path = folder.path().join("film");
-    let mut film = Film::create(&gpu, &path, [128, 128]).unwrap();
+    let mut film = Film::create(&gpu, &path, [128, 128], Pace::Alone).unwrap();
     limit(Some(20_000));
     let mut added = 0;
     // The last ones stand behind a gap.
@@ -244,7 +244,7 @@ fn frames_that_do_not_change_are_one_picture_many_times() {
     let gpu = Gpu::headless().unwrap();
     let [plain, noise] = [false, true].map(|noise| texture(&gpu, 64, noise));
     let path = folder.path().join("film");
-    let mut film = Film::create(&gpu, &path, [64, 64]).unwrap();
+    let mut film = Film::create(&gpu, &path, [64, 64], Pace::Alone).unwrap();
     // Long beyond what the ring and the queue hold.
     for number in 0..300 {
         assert!(film.wait_for_room());
@@ -266,12 +266,12 @@ fn a_film_without_frames_leaves_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let gpu = Gpu::headless().unwrap();
     let path = folder.path().join("film");
-    let written = Film::create(&gpu, &path, [64, 64]).unwrap().finish();
+    let written = Film::create(&gpu, &path, [64, 64], Pace::Alone).unwrap().finish();
     assert!(written.hashes.is_empty() && written.fault.is_none() && !path.exists());
     fs::create_dir(&path).unwrap();
-    Film::create(&gpu, &path, [64, 64]).unwrap().finish();
+    Film::create(&gpu, &path, [64, 64], Pace::Alone).unwrap().finish();
     assert!(path.is_dir(), "it was there before");
-    assert!(Film::create(&gpu, &folder.path().join("huge"), [60_000, 60_000]).is_err());
+    assert!(Film::create(&gpu, &folder.path().join("huge"), [60_000, 60_000], Pace::Alone).is_err());
     assert!(!folder.path().join("huge").exists());
 }
 

@@ -10,12 +10,13 @@ use super::render::panel;
 use super::{CliError, open, print_text};
 use crate::app::Waker;
 use crate::app::film::manifest::{self, FilmedRun, Played, Subject};
-use crate::app::film::{Film, FilmError, Written, frame_step};
+use crate::app::film::{Film, FilmError, Pace, Written, frame_step};
 use crate::app::headless::Headless;
 use crate::app::script::Script;
 use crate::app::workspace::{Options, Workspace, private_memory};
 use crate::gpu::Gpu;
 use crate::state::film_choices::Part;
+use crate::state::playback::Clock;
 use crate::state::{Action, ItemRef};
 use crate::units;
 
@@ -51,17 +52,25 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), options);
     scene.show(args.run.clone(), trace);
     let target = Headless::new(&gpu, args.size, args.scale)?;
-    let film = Film::create(&gpu, &args.output, args.size)?;
+    let film = Film::create(&gpu, &args.output, args.size, Pace::Alone)?;
     let threads = film.threads();
-    let mut shoot = Shoot { gpu: &gpu, scene, target, film, played: Vec::new(), drawing: Duration::ZERO, memory: None };
-    let started = Instant::now();
+    let mut shoot = Shoot {
+        gpu: &gpu,
+        scene,
+        target,
+        film,
+        played: Vec::new(),
+        began: Instant::now(),
+        drawing: Duration::ZERO,
+        memory: None,
+    };
     let end = match script {
         Some(script) => shoot.script(script, args.fps, args.frames),
         None => shoot.whole_run(args.fps, args.frames.unwrap_or(args.fps * DEFAULT_SECONDS)),
     };
-    let Shoot { film, played, drawing, memory, .. } = shoot;
+    let Shoot { film, played, began, drawing, memory, .. } = shoot;
     let Written { folder, hashes, fault, encode_ns } = film.finish();
-    let whole = started.elapsed();
+    let whole = began.elapsed();
     let end = fault.map_or(end, |fault| Ok(End::Fault(fault)));
     let complete = matches!(end, Ok(End::Done));
     let listed = match hashes.is_empty() {
@@ -122,6 +131,8 @@ struct Shoot<'a> {
     target: Headless,
     film: Film,
     played: Vec<Played>,
+    /// When the first frame was.
+    began: Instant,
     /// Time spent on frames, from their input to the GPU having finished them.
     drawing: Duration,
     /// Private memory at most.
@@ -142,6 +153,11 @@ impl Shoot<'_> {
             }
             if let Some(end) = self.frame(fps, &progress)? {
                 return Ok(end);
+            }
+            let playback = &self.scene.state.playback;
+            if most.is_none() && script.is_done() && playback.playing && playback.looped.is_some() {
+                let why = "the script ends while ops are played again and again; pause them, or give --frames";
+                return Ok(End::Refused(why.to_owned()));
             }
             let rests = script.is_done() && !self.scene.moves() && !crate::app::Scene::busy(&self.scene);
             if rests || most.is_some_and(|most| number + 1 >= most) {
@@ -164,7 +180,7 @@ impl Shoot<'_> {
         if steps > 0.0 && seconds > 0.0 {
             // A hair more, or sums of fractions would leave the last op out.
             let ops_per_second = Some(steps / seconds * (1.0 + 1e-9));
-            self.do_action(Action::Play { clock: None, speed: None, ops_per_second });
+            self.do_action(Action::Play { clock: Some(Clock::Op), speed: None, ops_per_second });
         }
         for _ in 0..frames {
             if let Some(end) = self.frame(fps, &progress)? {
@@ -187,7 +203,7 @@ impl Shoot<'_> {
                 return Ok(Some(end));
             }
         }
-        self.drawing = Duration::ZERO;
+        self.began = Instant::now();
         Ok(None)
     }
 

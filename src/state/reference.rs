@@ -763,6 +763,8 @@ mod tests {
             ("set_pass", "click on a pass; command palette"),
             ("open", "File menu; a file dropped on the window; recent runs of the command palette"),
             ("export_rows", "Export above the table"),
+            ("export_run", "Export in the File menu"),
+            ("write_report", "Report in the File menu"),
             ("set_node_color", "list above the graph; command palette"),
             ("set_node_size", "list above the graph; command palette"),
             ("find_nodes", "field above the graph"),

@@ -298,8 +298,11 @@ impl GraphView {
         let shows = cx.state.running_op().map(Item::Op).or(cx.state.selection);
         if shows != self.centred {
             self.centred = shows;
-            // What is selected elsewhere, or runs, comes into view; what is seen already stays where it is.
-            if let Some(center) = shown.out_of_view(&cx.state.marked_nodes(), cx.state.graph.camera.goal(), rect) {
+            // What is selected elsewhere, or runs, comes into view; what is seen already stays where it is, and where the
+            // camera was asked to go somewhere, it goes there.
+            if cx.state.graph.request.is_none()
+                && let Some(center) = shown.out_of_view(&cx.state.marked_nodes(), cx.state.graph.camera.goal(), rect)
+            {
                 let motion = Motion { duration_ms: 200.0, ..Motion::default() };
                 cx.act(Action::LookAt { center, scale: cx.state.graph.camera.goal().scale, motion });
             }

@@ -106,34 +106,6 @@ fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, menu: Menu) {
     }
 }
 
-fn entry(ui: &mut Ui, cx: &mut ViewContext<'_>, command: &Command, label: &str) {
-    let (enabled, label) = match command.action {
-        Action::Undo => named(label, cx.state.would_undo()),
-        Action::Redo => named(label, cx.state.would_redo()),
-        Action::Back => (cx.state.can_go_back(), label.to_owned()),
-        Action::Forward => (cx.state.can_go_forward(), label.to_owned()),
-        Action::FilterTo { item: None } | Action::CopyName { item: None } | Action::Select { item: None } => {
-            (cx.state.selection.is_some(), label.to_owned())
-        }
-        _ => (true, label.to_owned()),
-    };
-    let button = egui::Button::new(&label).shortcut_text(command.keys.join("  "));
-    let response = ui.add_enabled(enabled, button);
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &label));
-    if response.clicked() {
-        cx.act(command.action.clone());
-        ui.close();
-    }
-}
-
-/// What would be undone, beside the word for it.
-fn named(label: &str, what: Option<String>) -> (bool, String) {
-    match what {
-        Some(what) => (true, format!("{label}: {what}")),
-        None => (false, label.to_owned()),
-    }
-}
-
 /// The run, or the ops that the filter lets through, for other tools.
 fn exports(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
     for format in RunFormat::ALL {
@@ -182,6 +154,34 @@ fn format_of(path: &str) -> RunFormat {
         RunFormat::Json
     } else {
         RunFormat::Parquet
+    }
+}
+
+fn entry(ui: &mut Ui, cx: &mut ViewContext<'_>, command: &Command, label: &str) {
+    let (enabled, label) = match command.action {
+        Action::Undo => named(label, cx.state.would_undo()),
+        Action::Redo => named(label, cx.state.would_redo()),
+        Action::Back => (cx.state.can_go_back(), label.to_owned()),
+        Action::Forward => (cx.state.can_go_forward(), label.to_owned()),
+        Action::FilterTo { item: None } | Action::CopyName { item: None } | Action::Select { item: None } => {
+            (cx.state.selection.is_some(), label.to_owned())
+        }
+        _ => (true, label.to_owned()),
+    };
+    let button = egui::Button::new(&label).shortcut_text(command.keys.join("  "));
+    let response = ui.add_enabled(enabled, button);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &label));
+    if response.clicked() {
+        cx.act(command.action.clone());
+        ui.close();
+    }
+}
+
+/// What would be undone, beside the word for it.
+fn named(label: &str, what: Option<String>) -> (bool, String) {
+    match what {
+        Some(what) => (true, format!("{label}: {what}")),
+        None => (false, label.to_owned()),
     }
 }
 

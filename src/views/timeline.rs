@@ -90,9 +90,10 @@ impl TimelineView {
                 Ok(worker) => {
                     let document = document.clone();
                     worker.ask((), move |cancelled| {
+                        let lanes = Lanes::of(&document.trace, cancelled);
                         // Selections look things up in it, and need not wait for it then.
                         document.op_index();
-                        Lanes::of(&document.trace, cancelled).map(|lanes| (document.number, lanes))
+                        lanes.map(|lanes| (document.number, lanes))
                     });
                     self.worker = Some(worker);
                 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use twox_hash::XxHash3_128;
 
-use super::PixelHash;
 use super::read_back::Pixels;
+use super::{Pace, PixelHash};
 use crate::app::png::{PngError, encode_png, write_encoded};
 
 /// A picture, which may be several frames.
@@ -54,14 +54,14 @@ pub struct Encoders {
 impl Encoders {
     /// # Errors
     /// When the system gives no thread at all.
-    pub fn start(count: usize) -> io::Result<Self> {
+    pub fn start(count: usize, pace: Pace) -> io::Result<Self> {
         let (jobs, waiting) = channel();
         let (send, done) = channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let mut threads = Vec::new();
         for _ in 0..count.max(1) {
             let (waiting, send) = (waiting.clone(), send.clone());
-            match std::thread::Builder::new().name("film".to_owned()).spawn(move || work(&waiting, &send)) {
+            match std::thread::Builder::new().name("film".to_owned()).spawn(move || work(pace, &waiting, &send)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) if threads.is_empty() => return Err(error),
                 Err(_) => break,
@@ -128,9 +128,11 @@ impl Encoders {
     }
 }
 
-fn work(waiting: &Mutex<Receiver<Job>>, done: &Sender<Done>) -> Option<u64> {
-    // Frames come first. Where the system does not let a thread step back, they share.
-    let _ = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
+fn work(pace: Pace, waiting: &Mutex<Receiver<Job>>, done: &Sender<Done>) -> Option<u64> {
+    if pace == Pace::Beside {
+        // Where the system does not let a thread step back, they share.
+        let _ = thread_priority::set_current_thread_priority(thread_priority::ThreadPriority::Min);
+    }
     loop {
         let job = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         // Nobody listens any more where a film was given up.

@@ -46,6 +46,15 @@ pub enum FilmError {
     Manifest { path: PathBuf, source: io::Error },
 }
 
+/// Who a film gives way to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// To nobody: it is all that is done.
+    Alone,
+    /// To the frames of the window that somebody works in.
+    Beside,
+}
+
 /// The hash of a picture's pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PixelHash(pub u128);
@@ -69,12 +78,12 @@ pub struct Film {
 
 impl Film {
     /// Makes `folder`, which must not exist or be empty, and has threads and buffers ready for frames of `size_px`.
-    pub fn create(gpu: &Gpu, folder: &Path, size_px: [u32; 2]) -> Result<Self, FilmError> {
+    pub fn create(gpu: &Gpu, folder: &Path, size_px: [u32; 2], pace: Pace) -> Result<Self, FilmError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let most = (MOST_BYTES / Ring::bytes_of(size_px).max(1)).max(2);
         let places = (threads + 2).min(most as usize);
         let ring = Ring::new(gpu, size_px, places)?;
-        let encoders = Encoders::start(threads).map_err(FilmError::Thread)?;
+        let encoders = Encoders::start(threads, pace).map_err(FilmError::Thread)?;
         let folder = Folder::make(folder)?;
         Ok(Self {
             folder,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use egui::{Rect, Vec2};
 
 use super::manifest::{self, FilmedRun, Subject};
-use super::{Film, FilmError, Written, frame_step};
+use super::{Film, FilmError, Pace, Written, frame_step};
 use crate::app::headless::Headless;
 use crate::app::png::{PngError, write_png};
 use crate::app::workspace::Workspace;
@@ -162,7 +162,7 @@ impl Studio {
         };
         let (size, fps) = (pose.size_px(), order.choices.fps);
         let twin = Twin::new(gpu, window, pose)?;
-        let film = Film::create(gpu, &folder, size)?;
+        let film = Film::create(gpu, &folder, size, Pace::Beside)?;
         let view = pose.only.map_or(Part::All, Part::View);
         let subject = Subject { run, view, size, scale: pose.scale, fps, adapter: gpu.adapter_name() };
         self.recording = Some(Recording { film, subject, twin, fps, stage: Stage::Waiting, due_s: 0.0, ending: false });
