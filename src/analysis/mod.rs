@@ -4,6 +4,7 @@ pub mod access_list;
 pub mod background;
 pub mod filter;
 pub mod filter_match;
+pub mod first_touch;
 pub mod graph_display;
 pub mod graph_search;
 pub mod graph_values;

@@ -27,7 +27,8 @@ pub fn first_arrangement() -> Tree<View> {
         shares: vec![3.0, 1.0],
     };
     let all = Part::Above { parts: vec![top, tabs(&[View::Timeline]), bottom], shares: vec![3.0, 0.95, 1.55] };
-    build(&all)
+    // Panels that are named nowhere here stand beside the table.
+    restore(&all)
 }
 
 /// What `tree` looks like.
@@ -39,7 +40,11 @@ pub fn describe(tree: &Tree<View>) -> Option<Part> {
 /// is missing becomes a tab beside the table.
 pub fn restore(part: &Part) -> Tree<View> {
     let mut seen = BTreeSet::new();
-    let Some(mut part) = sound(part, &mut seen) else { return first_arrangement() };
+    let nothing = Part::Tabs { parts: Vec::new(), active: 0 };
+    let mut part = sound(part, &mut seen).unwrap_or(nothing);
+    if seen.is_empty() {
+        return first_arrangement();
+    }
     for view in View::ALL {
         if !seen.contains(&view) {
             add(&mut part, view);

@@ -590,6 +590,8 @@ impl Workspace {
             (self.search.is_working(), "searching"),
             (self.accesses.is_working(), "looking accesses up"),
             (self.region.is_working(), "adding the region up"),
+            (self.span.is_working(), "adding the span up"),
+            (self.analytics.is_working(), "working the analytics out"),
         ];
         self.status.working = working.into_iter().find(|(works, _)| *works).map(|(_, what)| what);
         self.status.export = self.exporter.as_ref().map(|exporter| {

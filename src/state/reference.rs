@@ -774,6 +774,8 @@ mod tests {
             ("pin_node", "drag of a node; P"),
             ("set_speed", "list of the timeline; < and >"),
             ("set_film", "File menu"),
+            ("export_run", "File menu"),
+            ("write_report", "File menu"),
             ("wait", "scripts only"),
         ];
         for doc in reference() {

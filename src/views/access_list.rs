@@ -1,6 +1,7 @@
 //! The list of all accesses of a tensor: found beside the frames, drawn as far as it is on screen, each a way to its op.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use egui::{Align2, FontId, Key, Pos2, Rect, Sense, Ui, Vec2};
 
@@ -47,10 +48,16 @@ fn wanted(state: &AppState) -> Option<Wanted> {
 
 impl AccessView {
     /// Picks up answers, and asks for what the selection needs. `wake` asks for a frame, from any thread.
-    pub fn prepare(&mut self, state: &AppState, wake: impl Fn() + Send + 'static) {
+    pub fn prepare(&mut self, state: &AppState, wake: impl Fn() + Clone + Send + 'static) {
         let Some(document) = &state.document else { return };
         if !self.document.as_ref().is_some_and(|known| Arc::ptr_eq(known, document)) {
             *self = Self { document: Some(document.clone()), ..Self::default() };
+            // What the first selection needs is there before it.
+            let warmed = document.clone();
+            self.ask(wake.clone(), move |_| {
+                warmed.touched();
+                None
+            });
         }
         while let Some(answer) = self.worker.as_ref().and_then(Background::answer) {
             self.keep(answer.0, Arc::new(answer.1));
@@ -63,16 +70,22 @@ impl AccessView {
         }
         let unknown = |wanted: &Wanted| self.asked.as_ref() != Some(wanted) && self.list(wanted).is_none();
         let Some(wanted) = now.filter(unknown) else { return };
-        let worker = match self.worker.take().map_or_else(|| Background::start(wake), Ok) {
-            Ok(worker) => self.worker.insert(worker),
-            Err(error) => {
-                self.fault = Some(format!("no thread to look accesses up with: {error}; close other programs"));
-                return;
-            }
-        };
         self.asked = Some(wanted.clone());
         let trace = document.trace.clone();
-        worker.ask((), move |cancelled| find(&trace, &wanted, cancelled).map(|list| (wanted, list)));
+        self.ask(wake, move |cancelled| find(&trace, &wanted, cancelled).map(|list| (wanted, list)));
+    }
+
+    fn ask(
+        &mut self,
+        wake: impl Fn() + Send + 'static,
+        job: impl FnOnce(&AtomicBool) -> Option<(Wanted, AccessList)> + Send + 'static,
+    ) {
+        match self.worker.take().map_or_else(|| Background::start(wake), Ok) {
+            Ok(worker) => self.worker.insert(worker).ask((), job),
+            Err(error) => {
+                self.fault = Some(format!("no thread to look accesses up with: {error}; close other programs"));
+            }
+        }
     }
 
     fn keep(&mut self, wanted: Wanted, list: Arc<AccessList>) {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use egui::{Modifiers, PointerButton};
 use tensorscope::analysis::access_list::{AccessList, Wanted, find};
 use tensorscope::analysis::filter::TensorRef;
+use tensorscope::analysis::first_touch::FirstTouch;
 use tensorscope::analysis::links::Item;
 use tensorscope::app::input;
 use tensorscope::formats::{self, Progress};
@@ -71,6 +72,22 @@ fn no_access_is_left_out_and_none_is_of_another_tensor() {
         }
         assert!(seen > 100, "{name}: {seen}");
         assert_eq!(find(&trace, &of(vec![0], None), &AtomicBool::new(true)), None, "cancelled");
+    }
+}
+
+#[test]
+fn the_first_op_that_touches_a_tensor_is_the_one_that_a_look_at_all_finds() {
+    for name in ["smollm2-135m.tscope", "moe-128x48.tscope"] {
+        let trace = bundled(name);
+        let touched = FirstTouch::new(&trace);
+        for tensor in (0..trace.tensors.len() as u32).step_by(7) {
+            for phases in [phase_bits(None), Phase::Prompt.bit(), Phase::Generate.bit()] {
+                let list =
+                    find(&trace, &Wanted { tensors: vec![tensor], expert: None, phases }, &AtomicBool::new(false));
+                let first = list.unwrap().accesses.first().map(|access| trace.op_of_access(*access as usize) as u32);
+                assert_eq!(touched.first_op(&trace, &[tensor], phases), first, "{name}: {tensor}");
+            }
+        }
     }
 }
 

@@ -45,7 +45,7 @@ fn commands_that_need_a_number_take_it_from_what_is_typed() {
     type_text(&mut session, "layer 99");
     assert!(session.target.find("command: Go to layer 99").is_none(), "the run has no such layer");
     key(&mut session, Key::Escape);
-    run(&mut session, "search for attn_q");
+    run(&mut session, "attn_q");
     assert_eq!(session.scene.state.interface.search, "attn_q");
 }
 
