@@ -6,7 +6,7 @@ use tensorscope::analysis::graph_display::DisplayNode;
 use tensorscope::analysis::graph_values::{NodeValue, NodeValues};
 use tensorscope::analysis::watch::Watch;
 use tensorscope::formats::{Progress, open};
-use tensorscope::trace::Graph;
+use tensorscope::trace::{Graph, Phase};
 
 #[test]
 fn layers_nodes_and_slices_add_up_to_the_run() {
@@ -22,6 +22,14 @@ fn layers_nodes_and_slices_add_up_to_the_run() {
     };
     assert_eq!(ops(|v| v.accesses), trace.access_count() as u64);
     assert_eq!(ops(|v| v.time_ns), trace.ops.duration_ns.values.iter().sum::<u64>());
+    for (number, all) in values.iter().enumerate() {
+        let phases =
+            Phase::ALL.map(|phase| NodeValues::of(&trace, number as u32, phase.bit(), Watch::nobody()).unwrap());
+        for (node, value) in all.nodes.iter().enumerate() {
+            let accesses: u64 = phases.iter().map(|values| values.nodes[node].accesses).sum();
+            assert_eq!(accesses, value.accesses, "phases add up to the run");
+        }
+    }
     for (values, graph) in values.iter().zip(&trace.graphs) {
         assert_eq!(values.layers.len() as u32, graph.layers());
         let of_layer: u64 = (values.nodes.iter().zip(&graph.nodes))

@@ -115,7 +115,7 @@ fn keys_walk_through_what_is_counted_and_zoom_one_axis() {
     assert!(session.scene.state.heat.bytes[0].now().len() < bytes.len());
     assert_eq!(session.scene.state.heat.ops.now(), ops);
     // What the text boxes of other panels get is not for the heatmap.
-    session.press(Key::Slash, Modifiers::NONE);
+    session.press(Key::F, Modifiers::COMMAND);
     session.press(Key::M, Modifiers::NONE);
     assert_eq!(session.scene.state.heat.measure, MeasureChoice::Bytes);
 }

@@ -37,6 +37,7 @@ mod text;
 mod timeline;
 mod trace;
 mod wgsl;
+mod whole;
 mod window;
 mod window_harness;
 mod workspace;

@@ -249,7 +249,7 @@ fn the_controls_play_step_and_choose() {
     session.click("Loop");
     session.click("this pass");
     assert_eq!(session.scene.state.playback.looped.map(|ops| ops[0]), Some(first));
-    let at = session.place("Play").center();
+    let at = session.place("Play the run").center();
     session.step(input::hover(at));
     session.step(input::click(at));
     for _ in 0..3 {
@@ -260,7 +260,7 @@ fn the_controls_play_step_and_choose() {
     session.step(input::click(at));
     session.settle();
     assert!(!session.scene.state.playback.playing);
-    session.place("Play");
+    session.place("Play the run");
 }
 
 #[test]

@@ -121,14 +121,14 @@ const GRAPH: [usize; 4] = [0, 70, 600, 385];
 const HEATMAP: [usize; 4] = [680, 95, 1270, 380];
 const TABLE: [usize; 4] = [0, 570, 940, 690];
 
-#[test]
-fn a_mouse_click_on_a_node_is_seen_in_the_other_views() {
-    let Some(display) = Display::start() else { return };
+/// The program with the bundled run, in the upper left corner of the display; its settings are in `settings`.
+fn open_window(display: &Display, settings: &Path) -> (Running, String) {
     let binary = env!("CARGO_BIN_EXE_tensorscope");
     let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/smollm2-135m.tscope");
     let window = Command::new(binary)
         .arg(&run)
         .env("DISPLAY", &display.name)
+        .env("TENSORSCOPE_CONFIG_DIR", settings)
         .env_remove("WAYLAND_DISPLAY")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -146,18 +146,44 @@ fn a_mouse_click_on_a_node_is_seen_in_the_other_views() {
     };
     display.xdotool(&["windowmove", &id, "0", "0"]);
     display.xdotool(&["windowsize", &id, "1280", "720"]);
-    // The layout settles in a few frames; then the picture is still.
+    (window, id)
+}
+
+/// Waits until there is a graph and heat, and the picture is still.
+fn at_rest(display: &Display) -> Vec<[u8; 3]> {
     let mut last = Vec::new();
-    let before = loop {
+    loop {
         let screen = display.wait_for("nodes and heat", |s| {
             count(s, GRAPH, node) > 300 && count(s, HEATMAP, |[r, g, b]| r > 120 && g < 90 && b > 50) > 1000
         });
         if screen == last {
-            break screen;
+            return screen;
         }
         last = screen;
         std::thread::sleep(Duration::from_millis(300));
-    };
+    }
+}
+
+/// Ctrl+Q, and waits until the program has ended.
+fn quit(display: &Display, window: &mut Running, id: &str) {
+    display.xdotool(&["windowfocus", "--sync", id]);
+    display.xdotool(&["key", "ctrl+q"]);
+    let started = Instant::now();
+    while window.0.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < PATIENCE, "Ctrl+Q closes it");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(window.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_mouse_click_on_a_node_is_seen_in_the_other_views() {
+    let Some(display) = Display::start() else { return };
+    let settings = tempfile::tempdir().unwrap();
+    std::fs::write(settings.path().join("settings.json"), r#"{"hint_seen":true}"#).unwrap();
+    let (mut window, id) = open_window(&display, settings.path());
+    // The layout settles in a few frames; then the picture is still.
+    let before = at_rest(&display);
     assert_eq!(count(&before, GRAPH, marked) + count(&before, HEATMAP, marked), 0, "nothing is selected yet");
     // A node: where two pixels of its colour meet.
     let (x, y) = (GRAPH[1]..GRAPH[3])
@@ -179,12 +205,49 @@ fn a_mouse_click_on_a_node_is_seen_in_the_other_views() {
         (TABLE[1]..TABLE[3]).any(|y| row(y) > 300)
     });
     assert!(window.0.try_wait().unwrap().is_none(), "the window is still there");
+    quit(&display, &mut window, &id);
+}
+
+/// Find a weight with `/`, see who touches it, list only these, go back, undo: with a keyboard; what was chosen is there again
+/// when the program starts again.
+#[test]
+fn a_keyboard_finds_filters_and_goes_back_and_settings_are_kept() {
+    let Some(display) = Display::start() else { return };
+    let settings = tempfile::tempdir().unwrap();
+    let (mut window, id) = open_window(&display, settings.path());
+    let first = at_rest(&display);
     display.xdotool(&["windowfocus", "--sync", &id]);
-    display.xdotool(&["key", "ctrl+q"]);
-    let started = Instant::now();
-    while window.0.try_wait().unwrap().is_none() {
-        assert!(started.elapsed() < PATIENCE, "Ctrl+Q closes it");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert!(window.0.wait().unwrap().success());
+    // The card that says what to try covers the inspector at the first start; Escape closes it.
+    display.xdotool(&["key", "Escape"]);
+    let plain = display.wait_for("the window without the card", |s| s != first);
+    let marks = |s: &[[u8; 3]]| (count(s, GRAPH, marked), count(s, HEATMAP, marked));
+    assert_eq!(marks(&plain), (0, 0));
+    display.xdotool(&["key", "slash"]);
+    std::thread::sleep(Duration::from_millis(300));
+    display.xdotool(&["type", "--delay", "30", "blk.5.attn_q"]);
+    // The list below the field covers the middle of the graph's upper edge.
+    display
+        .wait_for("what was found", |s| count(s, [265, 44, 700, 62], |[r, g, b]| b > 100 && r < 60 && g < 120) > 1000);
+    std::thread::sleep(Duration::from_millis(500));
+    display.xdotool(&["key", "Return"]);
+    display.wait_for("the weight in graph and heatmap", |s| marks(s).0 > 8 && marks(s).1 > 10);
+    let all = display.screen();
+    display.xdotool(&["key", "ctrl+Return"]);
+    display.wait_for("only the ops that touch it", |s| {
+        (TABLE[1]..TABLE[3]).any(|y| s[y * 1280..y * 1280 + 900] != all[y * 1280..y * 1280 + 900])
+    });
+    display.xdotool(&["key", "ctrl+z"]);
+    display.xdotool(&["key", "alt+Left"]);
+    display.wait_for("nothing selected any more", |s| marks(s) == (0, 0));
+    display.xdotool(&["key", "ctrl+plus"]);
+    let larger = display.wait_for("larger texts", |s| s != plain);
+    assert_ne!(larger, plain);
+    quit(&display, &mut window, &id);
+    let text = std::fs::read_to_string(settings.path().join("settings.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (kept["ui_scale"].as_f64().map(|scale| scale > 1.05), kept["hint_seen"].as_bool()),
+        (Some(true), Some(true))
+    );
+    assert!(kept["recent_runs"][0].as_str().unwrap().ends_with("smollm2-135m.tscope"));
 }

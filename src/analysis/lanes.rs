@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
+
 use crate::trace::{Phase, Trace};
 
 /// Items that are summed up together; more where there are many classes, so that sums take a few bytes an item at most.
@@ -48,6 +50,14 @@ pub struct Lane {
     /// Of each block: its latest end, and how long its longest item lasts.
     latest_ns: Vec<u64>,
     longest_ns: Vec<u64>,
+}
+
+/// Some items that follow each other, added up by class.
+struct Block {
+    busy_ns: Vec<u64>,
+    items: Vec<u32>,
+    latest_ns: u64,
+    longest_ns: u64,
 }
 
 /// All lanes of a run.
@@ -100,31 +110,44 @@ impl Lane {
         };
         if (1..count).any(|at| lane.start_ns(trace, at - 1) > lane.start_ns(trace, at)) {
             let mut order: Vec<u32> = (0..count as u32).collect();
-            order.sort_by_key(|&item| lane.start_of(trace, item as usize));
+            order.par_sort_by_key(|&item| lane.start_of(trace, item as usize));
             lane.order = Some(order);
         }
+        let summed: Vec<Option<Block>> =
+            (0..count.div_ceil(block)).into_par_iter().map(|number| lane.sum(trace, number, cancelled)).collect();
         let (mut busy_ns, mut items) = (vec![0_u64; classes], vec![0_u32; classes]);
-        for first in (0..count).step_by(block) {
-            if cancelled.load(Ordering::Relaxed) {
-                return None;
-            }
+        for sum in summed {
+            let sum = sum?;
             lane.busy_ns.extend_from_slice(&busy_ns);
             lane.items.extend_from_slice(&items);
-            let (mut latest, mut longest) = (0, 0);
-            for at in first..(first + block).min(count) {
-                let [start, end] = lane.times(trace, at);
-                let class = lane.class(trace, at);
-                busy_ns[class] = busy_ns[class].wrapping_add(end - start);
-                items[class] += 1;
-                latest = latest.max(end);
-                longest = longest.max(end - start);
+            for class in 0..classes {
+                busy_ns[class] = busy_ns[class].wrapping_add(sum.busy_ns[class]);
+                items[class] += sum.items[class];
             }
-            lane.latest_ns.push(latest);
-            lane.longest_ns.push(longest);
+            lane.latest_ns.push(sum.latest_ns);
+            lane.longest_ns.push(sum.longest_ns);
         }
         lane.busy_ns.extend_from_slice(&busy_ns);
         lane.items.extend_from_slice(&items);
         Some(lane)
+    }
+
+    /// A block of items, added up by class; `None` once cancelled.
+    fn sum(&self, trace: &Trace, number: usize, cancelled: &AtomicBool) -> Option<Block> {
+        if cancelled.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut sum =
+            Block { busy_ns: vec![0; self.classes], items: vec![0; self.classes], latest_ns: 0, longest_ns: 0 };
+        for at in self.places(number, self.count) {
+            let [start, end] = self.times(trace, at);
+            let class = self.class(trace, at);
+            sum.busy_ns[class] = sum.busy_ns[class].wrapping_add(end - start);
+            sum.items[class] += 1;
+            sum.latest_ns = sum.latest_ns.max(end);
+            sum.longest_ns = sum.longest_ns.max(end - start);
+        }
+        Some(sum)
     }
 
     /// Items in the lane.
@@ -238,7 +261,7 @@ impl Lane {
 fn layer_runs(trace: &Trace) -> Vec<u32> {
     let key = |op: usize| (trace.ops.pass[op], trace.ops.layer.get(op));
     let begins = |op: &usize| *op == 0 || key(*op) != key(*op - 1);
-    (0..trace.op_count()).filter(begins).map(|op| op as u32).collect()
+    (0..trace.op_count()).into_par_iter().filter(begins).map(|op| op as u32).collect()
 }
 
 /// What a part of a lane's time holds, by class.

@@ -1,15 +1,15 @@
 //! What belongs to a selected item in every view: its nodes, its tensors, its ops, its bytes.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::filter::{Condition, Filter, Region, TensorRef};
+use super::first_touch::FirstTouch;
 use super::op_index::OpIndex;
 use super::span_totals::TimeSpan;
 use super::table_columns::Column;
 use crate::trace::tracks::TrackLayout;
-use crate::trace::{Pass, Tensor, Trace, Track, names};
+use crate::trace::{Tensor, Trace, Track, names};
 
 /// Anything that can be selected. Numbers are positions in the run's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,12 +33,11 @@ pub struct Seen<'a> {
     pub layouts: [&'a TrackLayout; 2],
     /// Made when it is first needed.
     pub index: &'a OnceLock<OpIndex>,
+    /// The same.
+    pub touched: &'a OnceLock<FirstTouch>,
     /// Bits of the phases that count.
     pub phases: u32,
 }
-
-/// Ops that a list of what touches a tensor names; the table has them all.
-const LISTED_OPS: usize = 60;
 
 /// What a selection means to each view.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,16 +51,14 @@ pub struct Links {
     pub bytes: [Vec<[u64; 2]>; 2],
     /// Rows of the heatmap, where the item is bound to some.
     pub ops: Option<[u32; 2]>,
-    /// Accesses of the selected tensor in the phases that count, and the first ops that make them.
-    pub touching: u64,
-    pub touching_ops: Vec<u32>,
     /// The table's filter that shows what touched it, where there is one.
     pub filter: Option<Filter>,
 }
 
 impl Links {
     pub fn of(trace: &Trace, item: Item, seen: &Seen<'_>) -> Self {
-        let &Seen { graph, layouts, index, phases } = seen;
+        let &Seen { graph, layouts, index, touched, phases } = seen;
+        let touched = || touched.get_or_init(|| FirstTouch::new(trace));
         let index = || index.get_or_init(|| OpIndex::new(trace));
         let mut links = Self::default();
         let nodes = || (0_u32..).zip(trace.graphs.get(graph as usize).map_or(&[][..], |g| &g.nodes));
@@ -72,8 +69,7 @@ impl Links {
                 let name = tensor_name(tensor);
                 links.nodes = nodes().filter(|(_, n)| n.name.trim() == name.trim()).map(|(i, _)| i).collect();
                 links.filter = Some(Filter { touches: Some(TensorRef::Number(tensor)), ..Filter::default() });
-                links.count_touching(trace, tensor, phases);
-                links.first_op = links.touching_ops.first().copied();
+                links.first_op = touched().first_op(trace, &[tensor], phases);
                 match item {
                     Item::Expert { expert, .. } => {
                         let slice = trace.tensors.get(tensor as usize).and_then(Tensor::slice_bytes);
@@ -124,7 +120,7 @@ impl Links {
                     links.tensors = named(names::without_suffixes(name));
                 }
                 links.first_op = index().first_of_node(of, node, phases);
-                links.first_op = links.first_op.or_else(|| first_touching(trace, &links.tensors, phases));
+                links.first_op = links.first_op.or_else(|| touched().first_op(trace, &links.tensors, phases));
                 for tensor in links.tensors.clone() {
                     links.add_bytes(trace, layouts, tensor, None);
                 }
@@ -180,21 +176,6 @@ impl Links {
         links
     }
 
-    fn count_touching(&mut self, trace: &Trace, tensor: u32, phases: u32) {
-        let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|&t| t == tensor).collect();
-        let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
-        let accesses = accesses_in(trace, phases).flatten();
-        for access in accesses.filter(|&access| touches(&trace.accesses.range[access])) {
-            self.touching += 1;
-            if self.touching_ops.len() < LISTED_OPS {
-                let op = trace.op_of_access(access) as u32;
-                if self.touching_ops.last() != Some(&op) {
-                    self.touching_ops.push(op);
-                }
-            }
-        }
-    }
-
     /// The whole tensor, or `part` (offset, length) of it.
     fn add_bytes(&mut self, trace: &Trace, layouts: [&TrackLayout; 2], tensor: u32, part: Option<(u64, u64)>) {
         let Some(t) = trace.tensors.get(tensor as usize).filter(|t| t.home.is_some()) else { return };
@@ -212,23 +193,4 @@ impl Links {
         let end = ranges.iter().map(|r| r[1]).max()?;
         Some([ranges.first()?[0], end])
     }
-}
-
-/// The accesses of passes of `phases`.
-fn accesses_in(trace: &Trace, phases: u32) -> impl Iterator<Item = Range<usize>> {
-    let of_pass = move |pass: &Pass| {
-        let first = pass.first_op as usize;
-        let last = first.saturating_add(pass.ops as usize).saturating_sub(1);
-        trace.accesses_of(first).start..trace.accesses_of(last).end
-    };
-    trace.passes.iter().filter(move |pass| pass.ops > 0 && phases & pass.phase.bit() != 0).map(of_pass)
-}
-
-/// The first op in `phases` that touches one of `tensors`.
-fn first_touching(trace: &Trace, tensors: &[u32], phases: u32) -> Option<u32> {
-    let wanted: Vec<bool> = trace.ranges.tensor.iter().map(|t| tensors.contains(t)).collect();
-    let touches = |range: &u32| wanted.get(*range as usize).copied().unwrap_or(false);
-    let mut accesses = accesses_in(trace, phases).flatten();
-    let access = accesses.find(|&access| touches(&trace.accesses.range[access]))?;
-    Some(trace.op_of_access(access) as u32)
 }

@@ -1,8 +1,10 @@
 //! Pure CPU work on a run: metrics, layouts, and the twins of the GPU kernels.
 
+pub mod access_list;
 pub mod background;
 pub mod filter;
 pub mod filter_match;
+pub mod first_touch;
 pub mod graph_display;
 pub mod graph_search;
 pub mod graph_values;
@@ -21,6 +23,7 @@ pub mod links;
 pub mod op_index;
 pub mod probe;
 pub mod row_axis;
+pub mod search;
 pub mod seeks;
 pub mod span_totals;
 pub mod stats;

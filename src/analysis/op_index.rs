@@ -2,13 +2,17 @@
 
 use hashbrown::HashMap;
 
-use crate::trace::{Phase, Trace};
+use rayon::prelude::*;
+
+use crate::trace::{Pass, Phase, Trace};
 
 const PHASES: usize = Phase::ALL.len();
+/// Passes that are worth a thread.
+const LEAST_PASSES: usize = 64;
 /// No such op.
 const NONE: u32 = u32::MAX;
 
-/// Made in one walk through the ops of a run.
+/// Made in one walk through the ops of a run, by all threads.
 #[derive(Debug, Default)]
 pub struct OpIndex {
     layers: HashMap<u32, LayerOps>,
@@ -24,36 +28,57 @@ struct LayerOps {
 
 impl OpIndex {
     pub fn new(trace: &Trace) -> Self {
-        let mut index = Self {
+        let none = || Self {
             layers: HashMap::new(),
             first_of_node: trace.graphs.iter().map(|graph| vec![[NONE; PHASES]; graph.nodes.len()]).collect(),
         };
-        for pass in &trace.passes {
-            let phase = pass.phase as usize;
-            let mut nodes = pass.graph.and_then(|graph| index.first_of_node.get_mut(graph as usize));
-            let behind = pass.first_op.saturating_add(pass.ops).min(trace.op_count() as u32);
-            // Ops of one layer follow each other.
-            let mut run: Option<(u32, u32)> = None;
-            for op in pass.first_op..behind {
-                let layer = trace.ops.layer.get(op as usize);
-                if let Some((of, first)) = run.filter(|(of, _)| Some(*of) != layer) {
-                    index.layers.entry(of).or_insert_with(LayerOps::none).add(phase, first, op);
-                    run = None;
-                }
-                if let (Some(layer), None) = (layer, run) {
-                    run = Some((layer, op));
-                }
-                if let (Some(nodes), Some(node)) = (&mut nodes, trace.ops.node.get(op as usize))
-                    && let Some(first) = nodes.get_mut(node as usize)
-                {
-                    first[phase] = first[phase].min(op);
-                }
+        let with_pass = |mut index: Self, pass: &Pass| {
+            index.add(trace, pass);
+            index
+        };
+        trace.passes.par_iter().with_min_len(LEAST_PASSES).fold(none, with_pass).reduce(none, Self::joined)
+    }
+
+    fn add(&mut self, trace: &Trace, pass: &Pass) {
+        let phase = pass.phase as usize;
+        let mut nodes = pass.graph.and_then(|graph| self.first_of_node.get_mut(graph as usize));
+        let behind = pass.first_op.saturating_add(pass.ops).min(trace.op_count() as u32);
+        // Ops of one layer follow each other.
+        let mut run: Option<(u32, u32)> = None;
+        for op in pass.first_op..behind {
+            let layer = trace.ops.layer.get(op as usize);
+            if let Some((of, first)) = run.filter(|(of, _)| Some(*of) != layer) {
+                self.layers.entry(of).or_insert_with(LayerOps::none).add(phase, first, op);
+                run = None;
             }
-            if let Some((of, first)) = run {
-                index.layers.entry(of).or_insert_with(LayerOps::none).add(phase, first, behind);
+            if let (Some(layer), None) = (layer, run) {
+                run = Some((layer, op));
+            }
+            if let (Some(nodes), Some(node)) = (&mut nodes, trace.ops.node.get(op as usize))
+                && let Some(first) = nodes.get_mut(node as usize)
+            {
+                first[phase] = first[phase].min(op);
             }
         }
-        index
+        if let Some((of, first)) = run {
+            self.layers.entry(of).or_insert_with(LayerOps::none).add(phase, first, behind);
+        }
+    }
+
+    fn joined(mut self, other: Self) -> Self {
+        for (layer, ops) in other.layers {
+            let known = self.layers.entry(layer).or_insert_with(LayerOps::none);
+            for phase in 0..PHASES {
+                known.first[phase] = known.first[phase].min(ops.first[phase]);
+                known.ops[phase] += ops.ops[phase];
+            }
+        }
+        for (known, nodes) in self.first_of_node.iter_mut().flatten().zip(other.first_of_node.iter().flatten()) {
+            for phase in 0..PHASES {
+                known[phase] = known[phase].min(nodes[phase]);
+            }
+        }
+        self
     }
 
     /// The first op of a layer in one of `phases`, a set of phase bits.

@@ -1,6 +1,7 @@
 //! The frame without a window: the same function on a texture, with time and input supplied by the caller.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use egui::{Event, Rect, Vec2, ViewportId};
@@ -24,6 +25,8 @@ pub struct Headless {
     dropped: Vec<egui::DroppedFileHandle>,
     /// The accessibility nodes of the last frame: name and place in points.
     named: Vec<(String, Rect)>,
+    /// Controls of the last frame that have no name.
+    unnamed: Vec<String>,
     frame_ms: f32,
     /// Something was painted since anybody asked.
     repainted: bool,
@@ -59,6 +62,7 @@ impl Headless {
             focused: true,
             dropped: Vec::new(),
             named: Vec::new(),
+            unnamed: Vec::new(),
             frame_ms: 0.0,
             repainted: false,
         })
@@ -114,7 +118,15 @@ impl Headless {
         gpu.wait()?;
         self.repainted |= report.painted;
         if let Some(update) = &report.platform_output.accesskit_update {
-            self.named = update.nodes.iter().filter_map(|(_, node)| named(node)).collect();
+            self.named = update.nodes.iter().flat_map(|(_, node)| names(node)).collect();
+            let by_id: HashMap<_, _> = update.nodes.iter().map(|(id, node)| (*id, node)).collect();
+            let label_of = |node: &egui::accesskit::Node| {
+                node.labelled_by().iter().any(|id| by_id.get(id).is_some_and(|label| !names(label).is_empty()))
+            };
+            let without = update.nodes.iter().filter(|(_, node)| is_control(node.role()));
+            let without =
+                without.filter(|(_, node)| node.label().is_none_or(|l| l.trim().is_empty()) && !label_of(node));
+            self.unnamed = without.map(|(_, node)| format!("{:?} at {:?}", node.role(), node.bounds())).collect();
         }
         self.frame_ms = started.elapsed().as_secs_f32() * 1000.0;
         Ok(report)
@@ -135,6 +147,11 @@ impl Headless {
     pub fn find_by(&self, fits: impl Fn(&str) -> bool) -> Option<Rect> {
         let places = self.named.iter().filter(|(known, _)| fits(known)).map(|(_, place)| *place);
         places.min_by(|a, b| a.min.y.total_cmp(&b.min.y).then(a.min.x.total_cmp(&b.min.x)))
+    }
+
+    /// Controls of the last frame that screen readers have no name for; with [`Self::name_widgets`] only.
+    pub fn unnamed_controls(&self) -> &[String] {
+        &self.unnamed
     }
 
     /// Steps until nothing changes any more and the scene is not busy, `max_frames` times at most. Gives the number of
@@ -228,15 +245,33 @@ impl Headless {
     }
 }
 
-/// Labels carry their text as value, everything else as label.
-fn named(node: &egui::accesskit::Node) -> Option<(String, Rect)> {
-    let name = node.label().or_else(|| node.value())?;
-    let bounds = node.bounds()?;
+/// What a person can do something with.
+fn is_control(role: egui::accesskit::Role) -> bool {
+    use egui::accesskit::Role;
+    matches!(
+        role,
+        Role::Button
+            | Role::CheckBox
+            | Role::ComboBox
+            | Role::Link
+            | Role::RadioButton
+            | Role::Slider
+            | Role::SpinButton
+            | Role::TextInput
+            | Role::MultilineTextInput
+    )
+}
+
+/// Labels carry their text as value, everything else as label; lists have a name, and what is chosen in them.
+fn names(node: &egui::accesskit::Node) -> Vec<(String, Rect)> {
+    let Some(bounds) = node.bounds() else { return Vec::new() };
+    let list = node.role() == egui::accesskit::Role::ComboBox;
+    let value = node.value().filter(|_| list || node.label().is_none());
     let place = Rect::from_min_max(
         egui::pos2(bounds.x0 as f32, bounds.y0 as f32),
         egui::pos2(bounds.x1 as f32, bounds.y1 as f32),
     );
-    Some((name.to_owned(), place))
+    node.label().into_iter().chain(value).map(|name| (name.to_owned(), place)).collect()
 }
 
 impl Offscreen {

@@ -11,8 +11,10 @@ use super::exporter::{Exporter, Written, run_name, write_run};
 use super::film::manifest::FilmedRun;
 use super::film::studio::{News, Pose, Studio};
 use super::loader::{Loader, Message};
+use super::panels;
 use super::pictures::write_report;
 use super::script::Script;
+use super::settings::{self, Keeper, Settings};
 use super::{FrameTime, Scene, Waker};
 use crate::analysis::links::Item;
 use crate::export::{ExportError, RowKind, RunExport};
@@ -22,15 +24,18 @@ use crate::state::film_choices::{FilmOrder, Part};
 use crate::state::table_choices::RowFormat;
 use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
 use crate::trace::{Trace, Track};
+use crate::views::access_list::AccessView;
 use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
 use crate::views::heatmap::HeatmapView;
+use crate::views::palette::PaletteView;
 use crate::views::region_totals::RegionView;
+use crate::views::search::SearchView;
 use crate::views::span_totals::SpanView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
 use crate::views::timeline::TimelineView;
-use crate::views::{ViewContext, health, inspector, keys, menu, status, theme};
+use crate::views::{ViewContext, describe, health, hint, inspector, key_sheet, keys, menu, status, theme};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
@@ -75,9 +80,18 @@ pub struct Workspace {
     region: RegionView,
     span: SpanView,
     analytics: AnalyticsView,
+    accesses: AccessView,
     table: TableView,
     timeline: TimelineView,
+    search: SearchView,
+    palette: PaletteView,
     tree: Tree<View>,
+    /// How often the panels were put back where they were at first.
+    panel_resets: u64,
+    recent_runs: Vec<PathBuf>,
+    /// Where choices are kept between starts; nothing where no person sits.
+    keeper: Option<Keeper>,
+    hint_seen: bool,
     /// Where panels were in the last frame.
     places: Vec<(View, Rect)>,
     shown_view: View,
@@ -118,9 +132,16 @@ impl Workspace {
             region: RegionView::default(),
             span: SpanView::default(),
             analytics: AnalyticsView::default(),
+            accesses: AccessView::default(),
             table: TableView::default(),
             timeline: TimelineView::default(),
-            tree: arrangement(),
+            search: SearchView::default(),
+            palette: PaletteView::default(),
+            tree: panels::first_arrangement(),
+            panel_resets: 0,
+            recent_runs: Vec::new(),
+            keeper: None,
+            hint_seen: false,
             places: Vec::new(),
             shown_view: View::Graph,
             themed: None,
@@ -141,6 +162,58 @@ impl Workspace {
             moves: false,
             quit: false,
             waker,
+        }
+    }
+
+    /// Takes up the choices that `path` keeps between starts, and keeps what is chosen from now on.
+    pub fn use_settings(&mut self, path: PathBuf) {
+        let (read, fault) = Settings::read(&path);
+        self.status.problem = fault;
+        self.state.theme = read.theme;
+        self.state.heat.palette = read.palette;
+        let mut first = vec![Action::SetUiScale { scale: read.ui_scale }];
+        first.extend(read.columns.clone().map(|columns| Action::SetColumns { columns }));
+        for action in first {
+            // A column that is none is not worth a word.
+            self.state.apply(&action);
+        }
+        if let Some(part) = &read.panels {
+            self.tree = panels::restore(part);
+        }
+        self.state.interface.closed.clone_from(&read.closed);
+        self.state.interface.hint_shown = !read.hint_seen;
+        self.hint_seen = read.hint_seen;
+        self.recent_runs.clone_from(&read.recent_runs);
+        self.palette.recent.clone_from(&read.recent_commands);
+        self.keeper = Some(Keeper::new(path, read));
+    }
+
+    fn settings(&self) -> Settings {
+        let first = panels::describe(&panels::first_arrangement());
+        let columns = &self.state.table.columns;
+        Settings {
+            theme: self.state.theme,
+            ui_scale: self.state.interface.ui_scale,
+            palette: self.state.heat.palette,
+            columns: (!self.state.table.has_usual_columns()).then(|| columns.clone()),
+            panels: panels::describe(&self.tree).filter(|part| Some(part) != first.as_ref()),
+            closed: self.state.interface.closed.clone(),
+            recent_runs: self.recent_runs.clone(),
+            recent_commands: self.palette.recent.clone(),
+            hint_seen: self.hint_seen,
+        }
+    }
+
+    /// Keeps what was chosen, once it has been so for a moment.
+    fn keep_settings(&mut self, context: &egui::Context, now_s: f64) {
+        if self.keeper.is_none() {
+            return;
+        }
+        let now = self.settings();
+        match self.keeper.as_mut().map_or(Ok(None), |keeper| keeper.look(&now, now_s)) {
+            Ok(None) => {}
+            Ok(Some(seconds)) => context.request_repaint_after(std::time::Duration::from_secs_f64(seconds)),
+            Err(problem) => self.status.problem = Some(problem),
         }
     }
 
@@ -239,6 +312,7 @@ impl Workspace {
         self.state = window.state.clone();
         self.state.hover = None;
         self.tree = window.tree.clone();
+        self.panel_resets = window.panel_resets;
         self.shown_view = window.shown_view;
         self.table.scroll_as(&window.table);
     }
@@ -284,7 +358,8 @@ impl Workspace {
     }
 
     fn do_actions(&mut self, actions: Vec<Action>) {
-        if !actions.is_empty() {
+        // Cameras move by themselves after much that has something to say.
+        if actions.iter().any(|action| !action.is_camera()) {
             self.status.notice = None;
         }
         for action in actions {
@@ -314,6 +389,14 @@ impl Workspace {
                     Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
                     Effect::Refused(why) => self.status.problem = Some(why),
+                    Effect::Said(what) => self.status.notice = Some(what),
+                    Effect::CopyName(item) => {
+                        if let Some(document) = &self.state.document {
+                            let name = describe::title(document, item).trim().to_owned();
+                            self.status.notice = Some(format!("copied {name}"));
+                            self.copied = Some(name);
+                        }
+                    }
                 }
             }
         }
@@ -334,6 +417,7 @@ impl Workspace {
                     match result {
                         Ok(trace) => {
                             self.status.problem = None;
+                            settings::opened(&mut self.recent_runs, &path);
                             self.forget_cameras();
                             self.show(path, trace);
                         }
@@ -502,6 +586,14 @@ impl Workspace {
         self.status.graph = self.graph.status(&self.state);
         self.status.rows = Some(self.table.row_count());
         self.status.table = self.table.stage();
+        let working = [
+            (self.search.is_working(), "searching"),
+            (self.accesses.is_working(), "looking accesses up"),
+            (self.region.is_working(), "adding the region up"),
+            (self.span.is_working(), "adding the span up"),
+            (self.analytics.is_working(), "working the analytics out"),
+        ];
+        self.status.working = working.into_iter().find(|(works, _)| *works).map(|(_, what)| what);
         self.status.export = self.exporter.as_ref().map(|exporter| {
             let name = exporter.path.file_name().unwrap_or(exporter.path.as_os_str());
             (name.to_string_lossy().into_owned(), exporter.thousandths())
@@ -529,7 +621,7 @@ impl Workspace {
             View::Timeline => self.timeline.ui(ui, &mut cx),
             View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
             View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span),
+            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span, &mut self.accesses),
             View::Analytics => self.analytics.ui(ui, &mut cx),
         }
     }
@@ -547,6 +639,24 @@ impl Workspace {
             }
             self.places.push((view, ui.available_rect_before_wrap()));
             self.panel(ui, view, actions, hover, gpu);
+            return;
+        }
+        if self.panel_resets != self.state.interface.panel_resets {
+            self.panel_resets = self.state.interface.panel_resets;
+            self.tree = panels::first_arrangement();
+        }
+        let panes: Vec<(TileId, View)> = self.tree.tiles.iter().filter_map(|(id, tile)| pane(*id, tile)).collect();
+        for (id, view) in panes {
+            self.tree.set_visible(id, !self.state.interface.closed.contains(&view));
+        }
+        if View::ALL.iter().all(|view| self.state.interface.closed.contains(view)) {
+            ui.vertical_centered(|ui| {
+                ui.add_space(ui.available_height() * 0.4);
+                ui.label("All panels are closed; the View menu has each.");
+                if ui.button("Panels where they were at first").clicked() {
+                    actions.push(Action::ResetPanels);
+                }
+            });
             return;
         }
         if self.shown_view != self.state.view {
@@ -587,6 +697,15 @@ impl Scene for Workspace {
             let due = self.script.due();
             self.do_actions(due);
         }
+        self.hint_seen |= self.keeper.is_some() && !self.state.interface.hint_shown;
+        let scale = self.state.interface.ui_scale;
+        if (context.zoom_factor() - scale).abs() > f32::EPSILON {
+            context.set_zoom_factor(scale);
+        }
+        // Sizes are the state's, so that menus and scripts change the same ones as keys.
+        if context.options(|options| options.zoom_with_keyboard) {
+            context.options_mut(|options| options.zoom_with_keyboard = false);
+        }
         if self.themed != Some(self.state.theme) {
             theme::apply(context, self.state.theme);
             self.themed = Some(self.state.theme);
@@ -610,6 +729,10 @@ impl Scene for Workspace {
         self.span.prepare(&self.state, move || waker.wake());
         let waker = self.waker.clone();
         self.timeline.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.accesses.prepare(&self.state, move || waker.wake());
+        let waker = self.waker.clone();
+        self.search.prepare(&self.state, move || waker.wake());
         self.carry_rows();
         if !self.rows_wanted.is_empty() {
             context.request_repaint();
@@ -618,6 +741,7 @@ impl Scene for Workspace {
             context.request_repaint_after(std::time::Duration::from_millis(100));
         }
         self.update_status(time);
+        self.keep_settings(context, time.now_s);
     }
 
     fn ui(&mut self, ui: &mut Ui, gpu: &mut FrameGpu<'_>) {
@@ -643,9 +767,12 @@ impl Scene for Workspace {
         }
         if self.options.only.is_none() {
             let mut cx = ViewContext { state: &self.state, actions: &mut actions, hover: &mut hover };
-            let wishes = Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx)).inner;
+            let wishes =
+                Panel::top("menu").show(ui, |ui| menu::ui(ui, &mut cx, &mut self.search, &self.recent_runs)).inner;
             Panel::bottom("status").show(ui, |ui| status::ui(ui, &mut cx, &self.status));
-            keys::sheet(ui, &mut cx);
+            key_sheet::ui(ui, &mut cx);
+            hint::ui(ui, &mut cx);
+            self.palette.ui(ui, &mut cx, &self.recent_runs);
             if wishes.open_folder || wishes.open_file {
                 self.choose_run(wishes.open_folder);
             }
@@ -710,6 +837,8 @@ impl Scene for Workspace {
             || self.graph.is_working()
             || self.heatmap.is_working_at_once()
             || self.region.is_working()
+            || self.accesses.is_working()
+            || self.search.is_working()
             || self.span.is_working()
             || self.timeline.is_working()
             || self.analytics.is_working()
@@ -721,6 +850,10 @@ impl Scene for Workspace {
     }
 
     fn close_requested(&mut self) -> bool {
+        let now = self.settings();
+        if let Some(Err(problem)) = self.keeper.as_mut().map(|keeper| keeper.write(&now)) {
+            eprintln!("tensorscope: {problem}");
+        }
         self.studio.close();
         true
     }
@@ -752,30 +885,11 @@ fn welcome(ui: &mut Ui, loading: bool, problem: Option<&str>) {
     });
 }
 
-/// The panels where they are when a run opens: design.md section 7.
-fn arrangement() -> Tree<View> {
-    let mut tiles = Tiles::default();
-    let mut tab = |views: &[View]| {
-        let panes = views.iter().map(|view| tiles.insert_pane(*view)).collect();
-        tiles.insert_tab_tile(panes)
-    };
-    let (graph, heatmap) = (tab(&[View::Graph]), tab(&[View::Heatmap]));
-    let middle = tab(&[View::Timeline]);
-    let (table, inspector) = (tab(&[View::Table, View::Analytics, View::Health]), tab(&[View::Inspector]));
-    let share = |tiles: &mut Tiles<View>, vertical: bool, parts: &[(TileId, f32)]| {
-        let ids: Vec<TileId> = parts.iter().map(|(id, _)| *id).collect();
-        let parent = if vertical { tiles.insert_vertical_tile(ids) } else { tiles.insert_horizontal_tile(ids) };
-        if let Some(Tile::Container(egui_tiles::Container::Linear(linear))) = tiles.get_mut(parent) {
-            for (id, share) in parts {
-                linear.shares.set_share(*id, *share);
-            }
-        }
-        parent
-    };
-    let top = share(&mut tiles, false, &[(graph, 1.0), (heatmap, 1.1)]);
-    let bottom = share(&mut tiles, false, &[(table, 3.0), (inspector, 1.0)]);
-    let root = share(&mut tiles, true, &[(top, 3.0), (middle, 0.95), (bottom, 1.55)]);
-    Tree::new(egui::Id::unique("panels"), root, tiles)
+fn pane(id: TileId, tile: &Tile<View>) -> Option<(TileId, View)> {
+    match tile {
+        Tile::Pane(view) => Some((id, *view)),
+        Tile::Container(_) => None,
+    }
 }
 
 /// The panels, seen from the tree that places them.
@@ -808,6 +922,13 @@ impl Behavior<View> for Panels<'_, '_> {
         _scroll: &mut f32,
     ) {
         let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
+        let label = format!("Close panel: {}", view.title());
+        let close =
+            ui.add(egui::Button::new("\u{2716}").frame(false)).on_hover_text(format!("{label}; the View menu has it"));
+        close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
+        if close.clicked() {
+            self.actions.push(Action::ClosePanel { view: *view });
+        }
         let button = egui::Button::new("\u{26F6}").frame(false);
         let label = format!("Full screen: {}", view.title());
         let response = ui.add(button).on_hover_text(format!("{label}  F"));

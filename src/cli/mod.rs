@@ -36,6 +36,7 @@ use crate::app::film::FilmError;
 use crate::app::png::PngError;
 use crate::app::sample;
 use crate::app::script::ScriptError;
+use crate::app::settings;
 use crate::app::window::{self, WindowError};
 use crate::app::workspace::{Options, Workspace};
 use crate::export::ExportError;
@@ -128,6 +129,9 @@ fn window(run: Option<PathBuf>) -> Result<(), CliError> {
     std::fs::metadata(&run).map_err(|error| ReadError::io(&run, error))?;
     Ok(window::run("tensorscope", move |gpu, waker| {
         let mut workspace = Workspace::new(gpu.adapter_name(), waker, Options::default());
+        if let Some(path) = settings::path() {
+            workspace.use_settings(path);
+        }
         workspace.open(run);
         Box::new(workspace)
     })?)

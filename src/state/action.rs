@@ -17,7 +17,7 @@ use crate::trace::tracks::Order;
 use crate::trace::{Phase, Track};
 
 /// A panel of the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum View {
     Graph,
@@ -76,6 +76,8 @@ pub enum ZoomTarget {
     Op(u32),
     Pass(u32),
     Node(String),
+    /// Whatever is selected.
+    Selection,
     /// Bytes of a track and, if given, ops; both ends as in a Rust range.
     Range {
         track: Track,
@@ -455,6 +457,41 @@ pub enum Action {
     },
     Back,
     Forward,
+    Undo,
+    Redo,
+    ShowPalette {
+        shown: bool,
+    },
+    ShowSearch {
+        shown: bool,
+    },
+    Search {
+        /// A regular expression between slashes.
+        text: String,
+    },
+    FilterTo {
+        /// The selection, if none is given.
+        #[serde(default)]
+        item: Option<ItemRef>,
+    },
+    CopyName {
+        /// The selection, if none is given.
+        #[serde(default)]
+        item: Option<ItemRef>,
+    },
+    ClosePanel {
+        view: View,
+    },
+    ResetPanels,
+    SetUiScale {
+        scale: f32,
+    },
+    StepUiScale {
+        larger: bool,
+    },
+    ShowHint {
+        shown: bool,
+    },
     ShowKeys {
         shown: bool,
     },

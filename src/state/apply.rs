@@ -36,6 +36,10 @@ pub enum Effect {
     NotFound(String),
     /// An Action asked for what cannot be: a sentence that says why and what to do.
     Refused(String),
+    /// What was done, in words.
+    Said(String),
+    /// The name of an item, for the clipboard.
+    CopyName(Item),
 }
 
 /// The camera never shows less than this.
@@ -53,11 +57,13 @@ impl AppState {
     pub fn set_document(&mut self, document: Arc<Document>) {
         let same_run = self.document.as_ref().is_some_and(|old| old.path == document.path && !old.complete);
         if !same_run {
-            let (heat, table) = (self.heat.clone(), self.table.clone());
+            let (heat, table, interface) = (self.heat.clone(), self.table.clone(), self.interface.clone());
             let playback = self.playback.chosen();
             let (theme, film, view) = (self.theme, self.film, self.view);
-            *self = Self { theme, film, heat, table, playback, view, ..Self::default() };
+            *self = Self { theme, film, heat, table, interface, playback, view, ..Self::default() };
         }
+        // Its steps name items by number.
+        self.history = super::History::default();
         let old_selection = self.selection;
         self.table.suit(&document.trace);
         self.document = Some(document);
@@ -71,7 +77,7 @@ impl AppState {
 
     /// Does `action`; the effects are for the caller to carry out.
     pub fn apply(&mut self, action: &Action) -> Vec<Effect> {
-        match self.change(action) {
+        match self.noting_choices(action, |state| state.change(action)) {
             Ok(effect) => effect.into_iter().collect(),
             Err(missing) => vec![Effect::NotFound(missing)],
         }
@@ -86,7 +92,11 @@ impl AppState {
                     self.remember();
                     self.show_graph_of(item);
                     self.set_selection(item);
+                    self.reveal();
                 }
+            }
+            Action::ZoomTo { target: ZoomTarget::Selection, .. } if self.selection.is_none() => {
+                return Ok(Some(nothing_selected()));
             }
             Action::ZoomTo { target, motion } => {
                 self.remember();
@@ -120,6 +130,7 @@ impl AppState {
             Action::Fit { view, motion } => self.fit(*view, *motion),
             Action::SetView { view } => {
                 self.view = *view;
+                self.interface.closed.remove(view);
                 if self.full_screen.is_some() {
                     self.full_screen = Some(*view);
                 }
@@ -148,16 +159,7 @@ impl AppState {
             Action::SetOrder { order } => {
                 if self.heat.order != *order {
                     self.remember();
-                    self.heat.order = *order;
-                    // Bytes of a region are those of the order that it was selected in.
-                    let of_disk = |region: &Region| region.track == Track::Disk;
-                    if matches!(self.selection, Some(Item::Region(region)) if of_disk(&region)) {
-                        self.selection = None;
-                    }
-                    self.filter.region = self.filter.region.filter(|region| !of_disk(region));
-                    // Bytes of the other order are other tensors: show all, then what was selected stands out.
-                    let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
-                    self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());
+                    self.show_order(*order);
                     self.relink();
                 }
             }
@@ -229,18 +231,33 @@ impl AppState {
                 self.view = view.unwrap_or(self.view);
             }
             Action::SetTheme { theme } => self.theme = *theme,
-            Action::Back => {
-                if let Some(look) = self.back.pop() {
-                    self.forward.push(self.look());
-                    self.restore(look);
-                }
+            Action::ShowPalette { shown } => self.interface.palette_shown = *shown,
+            Action::ShowSearch { shown } => self.interface.search_shown = *shown,
+            Action::Search { text } => {
+                self.interface.search.clone_from(text);
+                self.interface.search_shown = true;
             }
-            Action::Forward => {
-                if let Some(look) = self.forward.pop() {
-                    self.back.push(self.look());
-                    self.restore(look);
-                }
+            Action::ShowHint { shown } => self.interface.hint_shown = *shown,
+            Action::FilterTo { item } => return self.filter_to(item.as_ref()),
+            Action::CopyName { item } => match self.item_or_selection(item.as_ref())? {
+                Some(item) => return Ok(Some(Effect::CopyName(item))),
+                None => return Ok(Some(nothing_selected())),
+            },
+            Action::ClosePanel { view } => {
+                self.interface.closed.insert(*view);
+                self.full_screen = self.full_screen.filter(|shown| shown != view);
             }
+            Action::ResetPanels => {
+                self.interface.closed.clear();
+                self.interface.panel_resets += 1;
+                self.full_screen = None;
+            }
+            Action::SetUiScale { scale } => self.interface.set_ui_scale(*scale),
+            Action::StepUiScale { larger } => self.interface.step_ui_scale(*larger),
+            Action::Undo => return Ok(Some(self.undo())),
+            Action::Redo => return Ok(Some(self.redo())),
+            Action::Back => self.go_back(),
+            Action::Forward => self.go_forward(),
             Action::ShowKeys { shown } => self.keys_shown = *shown,
             Action::Open { path } => return Ok(Some(Effect::Open(path.clone()))),
             Action::CancelLoading => return Ok(Some(Effect::CancelLoading)),
@@ -259,6 +276,38 @@ impl AppState {
             Action::SetFilm { fps, scale, view } => return Ok(self.set_film(*view, *scale, *fps)),
             Action::Quit => return Ok(Some(Effect::Quit)),
             Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
+        }
+        Ok(None)
+    }
+
+    /// Shows the DISK track in another order.
+    pub(super) fn show_order(&mut self, order: crate::trace::tracks::Order) {
+        self.heat.order = order;
+        // Bytes of a region are those of the order that it was selected in.
+        let of_disk = |region: &Region| region.track == Track::Disk;
+        if matches!(self.selection, Some(Item::Region(region)) if of_disk(&region)) {
+            self.selection = None;
+        }
+        self.filter.region = self.filter.region.filter(|region| !of_disk(region));
+        // Bytes of the other order are other tensors: show all, then what was selected stands out.
+        let whole = Span::new(0.0, (self.track_bytes(Track::Disk) as f64).max(1.0));
+        self.heat.bytes[Track::Disk as usize].go(whole, Motion::default());
+    }
+
+    fn item_or_selection(&self, item: Option<&ItemRef>) -> Result<Option<Item>, String> {
+        item.map_or(Ok(self.selection), |item| self.find(item).map(Some))
+    }
+
+    fn filter_to(&mut self, item: Option<&ItemRef>) -> Result<Option<Effect>, String> {
+        let Some(item) = self.item_or_selection(item)? else { return Ok(Some(nothing_selected())) };
+        let Some(filter) = self.filter_of(item) else {
+            let why = "no op of the run is known to touch it, so the table has nothing to list of it";
+            return Ok(Some(Effect::Refused(why.to_owned())));
+        };
+        self.filter = self.filter.with(&filter);
+        if self.full_screen.is_none() {
+            self.view = View::Table;
+            self.interface.closed.remove(&View::Table);
         }
         Ok(None)
     }
@@ -376,6 +425,7 @@ impl AppState {
         self.remember();
         self.show_graph_of(item);
         self.set_selection(item);
+        self.reveal();
         Ok(())
     }
 
@@ -385,6 +435,7 @@ impl AppState {
             ZoomTarget::Layer(layer) => self.find(&ItemRef::Layer(*layer))?,
             ZoomTarget::Op(op) => self.find(&ItemRef::Op(*op))?,
             ZoomTarget::Pass(pass) => self.find(&ItemRef::Pass(*pass))?,
+            ZoomTarget::Selection => self.selection.ok_or("selection")?,
             ZoomTarget::Node(name) => {
                 let node = self.find_node(name)?;
                 self.graph.request = Some((GraphGoal::Nodes(vec![node]), motion));
@@ -508,6 +559,10 @@ impl AppState {
             View::Table | View::Health | View::Inspector | View::Analytics => {}
         }
     }
+}
+
+fn nothing_selected() -> Effect {
+    Effect::Said("nothing is selected; click a node, a cell of the heatmap or a row first".to_owned())
 }
 
 fn with_margin(start: f64, end: f64) -> Span {

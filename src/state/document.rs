@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::analysis::first_touch::FirstTouch;
 use crate::analysis::links::{Item, Links, Seen};
 use crate::analysis::op_index::OpIndex;
 use crate::trace::tracks::{self, HeatTables, TrackLayout};
@@ -21,6 +22,7 @@ pub struct Document {
     pub heat_tables: HeatTables,
     layouts: [[OnceLock<TrackLayout>; 3]; 2],
     op_index: OnceLock<OpIndex>,
+    touched: OnceLock<FirstTouch>,
 }
 
 impl Document {
@@ -28,7 +30,8 @@ impl Document {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let heat_tables = HeatTables::new(&trace);
-        Self { number, path, trace, complete, heat_tables, layouts: Default::default(), op_index: OnceLock::new() }
+        let (op_index, touched) = (OnceLock::new(), OnceLock::new());
+        Self { number, path, trace, complete, heat_tables, layouts: Default::default(), op_index, touched }
     }
 
     /// The track in an order, worked out when first asked for.
@@ -46,9 +49,14 @@ impl Document {
         self.op_index.get_or_init(|| OpIndex::new(&self.trace))
     }
 
+    /// Where ranges of bytes are touched first, worked out when first asked for.
+    pub fn touched(&self) -> &FirstTouch {
+        self.touched.get_or_init(|| FirstTouch::new(&self.trace))
+    }
+
     /// What belongs to `item` where a graph and an order are shown and `phases`, a set of phase bits, count.
     pub fn links(&self, item: Item, graph: u32, order: tracks::Order, phases: u32) -> Links {
-        let seen = Seen { graph, layouts: self.layouts(order), index: &self.op_index, phases };
+        let seen = Seen { graph, layouts: self.layouts(order), index: &self.op_index, touched: &self.touched, phases };
         Links::of(&self.trace, item, &seen)
     }
 

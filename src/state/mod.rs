@@ -5,7 +5,10 @@ mod apply;
 pub mod camera;
 pub mod document;
 pub mod film_choices;
+mod follow;
 mod graph_choices;
+mod history;
+mod interface;
 pub mod playback;
 pub mod reference;
 mod steps;
@@ -29,11 +32,10 @@ pub use apply::Effect;
 use camera::{GraphCamera, Motion, Moving, Span};
 pub use document::Document;
 pub use film_choices::FilmChoices;
+use history::History;
+pub use interface::Interface;
 pub use playback::{Clock, Playback};
 pub use table_choices::TableState;
-
-/// Places that `back` remembers.
-const HISTORY_LENGTH: usize = 200;
 
 /// Points of the screen that count as the whole view where a script or a key moves the graph by a fraction of it: the
 /// state does not know how large the panel is.
@@ -62,11 +64,11 @@ pub struct AppState {
     pub full_screen: Option<View>,
     pub theme: Theme,
     pub keys_shown: bool,
+    pub interface: Interface,
     pub playback: Playback,
     /// How stills and films are made.
     pub film: FilmChoices,
-    back: Vec<Look>,
-    forward: Vec<Look>,
+    history: History,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -151,22 +153,6 @@ pub struct HeatState {
     pub ops: Moving<Span>,
 }
 
-/// A place in the history.
-#[derive(Debug, Clone, PartialEq)]
-struct Look {
-    selection: Option<Item>,
-    pass: Option<u32>,
-    graph: u32,
-    layer: Option<u32>,
-    more_layers: BTreeSet<u32>,
-    camera: GraphCamera,
-    order: Order,
-    rows: Rows,
-    bytes: [Span; 2],
-    ops: Span,
-    view: View,
-}
-
 impl Default for AppState {
     fn default() -> Self {
         let whole = Moving::at(Span::new(0.0, 1.0));
@@ -215,10 +201,10 @@ impl Default for AppState {
             full_screen: None,
             theme: Theme::default(),
             keys_shown: false,
+            interface: Interface::default(),
             playback: Playback::default(),
             film: FilmChoices::default(),
-            back: Vec::new(),
-            forward: Vec::new(),
+            history: History::default(),
         }
     }
 }
@@ -260,14 +246,6 @@ impl AppState {
         self.document.as_ref().map_or(0, |d| d.trace.op_count())
     }
 
-    pub fn can_go_back(&self) -> bool {
-        !self.back.is_empty()
-    }
-
-    pub fn can_go_forward(&self) -> bool {
-        !self.forward.is_empty()
-    }
-
     /// Moves cameras and playback on; true while something moves.
     pub fn advance(&mut self, delta_ms: f64) -> bool {
         self.graph.camera.advance(delta_ms);
@@ -282,51 +260,6 @@ impl AppState {
             || self.timeline.is_moving()
             || self.heat.bytes.iter().any(Moving::is_moving)
             || self.playback.playing
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            selection: self.selection,
-            pass: self.pass,
-            graph: self.graph.graph,
-            layer: self.graph.layer,
-            more_layers: self.graph.more_layers.clone(),
-            camera: self.graph.camera.goal(),
-            order: self.heat.order,
-            rows: self.heat.rows,
-            bytes: self.heat.bytes.map(|b| b.goal()),
-            ops: self.heat.ops.goal(),
-            view: self.view,
-        }
-    }
-
-    fn remember(&mut self) {
-        let look = self.look();
-        if self.back.last() != Some(&look) {
-            self.back.push(look);
-            if self.back.len() > HISTORY_LENGTH {
-                self.back.remove(0);
-            }
-        }
-        self.forward.clear();
-    }
-
-    fn restore(&mut self, look: Look) {
-        const MOTION: Motion = Motion { duration_ms: 200.0, easing: camera::Easing::EaseInOut };
-        self.pass = look.pass;
-        self.graph.graph = look.graph;
-        self.graph.layer = look.layer;
-        self.graph.more_layers = look.more_layers;
-        self.graph.request = None;
-        self.graph.camera.go(look.camera, MOTION);
-        self.heat.order = look.order;
-        self.heat.rows = look.rows;
-        for (bytes, goal) in self.heat.bytes.iter_mut().zip(look.bytes) {
-            bytes.go(goal, MOTION);
-        }
-        self.heat.ops.go(look.ops, MOTION);
-        self.view = look.view;
-        self.set_selection(look.selection);
     }
 
     fn set_selection(&mut self, item: Option<Item>) {

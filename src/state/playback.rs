@@ -106,7 +106,7 @@ impl Played<'_> {
     }
 
     /// What is played from pass `pass` on: it and its neighbours where all phases are, else one pass at a time.
-    fn from_pass(&self, pass: usize) -> impl Iterator<Item = Stretch> + '_ {
+    fn stretches(&self, pass: usize) -> impl Iterator<Item = Stretch> + '_ {
         let all = self.phase.is_none().then(|| self.stretch(self.ops));
         let passes = if all.is_some() { &[] } else { self.trace.passes.get(pass..).unwrap_or(&[]) };
         let of_phase = passes
@@ -126,7 +126,7 @@ impl Played<'_> {
     /// The first op that is played, from `op` on.
     fn first_from(&self, op: u32) -> Option<u32> {
         let of = |stretch: Stretch| (stretch.ops[1] > op).then(|| stretch.ops[0].max(op));
-        self.from_pass(self.pass_of(op.max(self.ops[0]))).find_map(of)
+        self.stretches(self.pass_of(op.max(self.ops[0]))).find_map(of)
     }
 
     /// The last op that is played.
@@ -152,7 +152,7 @@ impl Played<'_> {
         let mut pass = self.pass_of(head);
         for round in 0.. {
             let from = at;
-            for stretch in self.from_pass(pass).filter(|stretch| stretch.along[1] > from || round > 0) {
+            for stretch in self.stretches(pass).filter(|stretch| stretch.along[1] > from || round > 0) {
                 let [start, end] = stretch.along;
                 at = at.max(start);
                 if at + left < end {
@@ -170,7 +170,7 @@ impl Played<'_> {
             }
             // Rounds that lead back to where they begin need not be made.
             pass = self.pass_of(self.ops[0]);
-            let length: f64 = self.from_pass(pass).map(|stretch| stretch.along[1] - stretch.along[0]).sum();
+            let length: f64 = self.stretches(pass).map(|stretch| stretch.along[1] - stretch.along[0]).sum();
             left %= length;
             at = f64::NEG_INFINITY;
             if !left.is_finite() {
@@ -352,6 +352,9 @@ impl AppState {
             }
             self.show_graph_of(item);
             self.set_selection(item);
+            if remembered {
+                self.reveal();
+            }
         }
     }
 

@@ -54,6 +54,7 @@ pub struct Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Menu {
     File,
+    Edit,
     Go,
     View,
     Measure,
@@ -61,16 +62,40 @@ pub enum Menu {
     Help,
 }
 
+impl Menu {
+    /// As they stand in the bar.
+    pub const ALL: [Self; 7] = [Self::File, Self::Edit, Self::Go, Self::View, Self::Measure, Self::Play, Self::Help];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::File => "File",
+            Self::Edit => "Edit",
+            Self::Go => "Go",
+            Self::View => "View",
+            Self::Measure => "Measure",
+            Self::Play => "Play",
+            Self::Help => "Help",
+        }
+    }
+}
+
 /// Movement that a key starts takes this long.
 const KEY_MOTION: Motion = Motion { duration_ms: 150.0, easing: super::camera::Easing::EaseOut };
 
 /// Every command, in the order of the menus.
 pub fn commands() -> Vec<Command> {
-    use Menu::{File, Go, Help, Measure, Play, View as Views};
+    use Menu::{Edit, File, Go, Help, Measure, Play, View as Views};
     let command = |label, keys, menu, action| Command { label, keys, menu, action };
     let mut all = vec![
         command("Back", &["Alt+Left"][..], Go, Action::Back),
         command("Forward", &["Alt+Right"], Go, Action::Forward),
+        command("Undo", &["Ctrl+Z"], Edit, Action::Undo),
+        command("Redo", &["Ctrl+Shift+Z", "Ctrl+Y"], Edit, Action::Redo),
+        command("All commands", &["Ctrl+K"], Go, Action::ShowPalette { shown: true }),
+        command("Search", &["/"], Go, Action::ShowSearch { shown: true }),
+        command("Zoom to the selection", &["Z"], Go, zoom_to_selection()),
+        command("Filter the table to the selection", &["Ctrl+Enter"], Edit, Action::FilterTo { item: None }),
+        command("Copy the selection's name", &[], Edit, Action::CopyName { item: None }),
         command("Next op", &["."], Go, Action::Step { by: Stride::Op, back: false }),
         command("Previous op", &[","], Go, Action::Step { by: Stride::Op, back: true }),
         command("Next pass", &["]"], Go, Action::Step { by: Stride::Pass, back: false }),
@@ -78,12 +103,12 @@ pub fn commands() -> Vec<Command> {
         command("Next layer", &["}"], Go, Action::Step { by: Stride::Layer, back: false }),
         command("Previous layer", &["{"], Go, Action::Step { by: Stride::Layer, back: true }),
         command("Whole graph", &["0"], Go, Action::SetLayer { layer: None, add: false }),
-        command("Clear the selection", &[], Go, Action::Select { item: None }),
-        command("End the comparison", &[], Go, Action::Compare { with: None }),
-        command("Clear the filter", &["Ctrl+Backspace"], Go, Action::SetFilter { filter: Filter::default() }),
-        command("Copy rows", &["Ctrl+C"], Go, Action::CopyRows { format: RowFormat::Tsv }),
-        command("Copy rows as JSON", &[], Go, Action::CopyRows { format: RowFormat::Json }),
-        command("Stop the export", &[], Go, Action::CancelExport),
+        command("Clear the selection", &[], Edit, Action::Select { item: None }),
+        command("End the comparison", &[], Edit, Action::Compare { with: None }),
+        command("Clear the filter", &["Ctrl+Backspace"], Edit, Action::SetFilter { filter: Filter::default() }),
+        command("Copy rows", &["Ctrl+C"], Edit, Action::CopyRows { format: RowFormat::Tsv }),
+        command("Copy rows as JSON", &[], Edit, Action::CopyRows { format: RowFormat::Json }),
+        command("Stop the export", &[], Edit, Action::CancelExport),
         command("Table: first row", &[], Go, Action::GoTo { place: Place::First }),
         command("Table: last row", &[], Go, Action::GoTo { place: Place::Last }),
         command("Table: in order of execution", &[], Views, Action::SetSort { keys: Vec::new() }),
@@ -119,6 +144,10 @@ pub fn commands() -> Vec<Command> {
         command("All upstream", &["U"], Go, Action::SetTrail { trail: Trail::Upstream }),
         command("All downstream", &["Shift+U"], Go, Action::SetTrail { trail: Trail::Downstream }),
         command("No trail", &[], Go, Action::SetTrail { trail: Trail::None }),
+        command("Larger", &["Ctrl+Plus"], Views, Action::StepUiScale { larger: true }),
+        command("Smaller", &["Ctrl+Minus"], Views, Action::StepUiScale { larger: false }),
+        command("Usual size", &["Ctrl+0"], Views, Action::SetUiScale { scale: 1.0 }),
+        command("Panels where they were at first", &[], Views, Action::ResetPanels),
         command("Dark theme", &[], Views, Action::SetTheme { theme: Theme::Dark }),
         command("Light theme", &[], Views, Action::SetTheme { theme: Theme::Light }),
         command("Leave full screen", &[], Views, Action::FullScreen { view: None }),
@@ -150,6 +179,7 @@ pub fn commands() -> Vec<Command> {
         command("Still", &["F10"], File, Action::Still { path: None, scale: None, view: None }),
         command("Record, or stop", &["F9"], File, record()),
         command("Keys", &["?"], Help, Action::ShowKeys { shown: true }),
+        command("What to try first", &[], Help, Action::ShowHint { shown: true }),
         command("Quit", &["Ctrl+Q"], Help, Action::Quit),
     ];
     const DIGITS: [&[&str]; 7] = [&["1"], &["2"], &["3"], &["4"], &["5"], &["6"], &["7"]];
@@ -168,6 +198,10 @@ pub fn commands() -> Vec<Command> {
     all
 }
 
+fn zoom_to_selection() -> Action {
+    Action::ZoomTo { target: ZoomTarget::Selection, motion: KEY_MOTION }
+}
+
 fn record() -> Action {
     Action::Record { on: None, path: None, fps: None, scale: None, view: None }
 }
@@ -181,7 +215,7 @@ fn group_by(column: Option<Column>) -> Action {
 }
 
 /// Keys that depend on what is shown, and so are not one Action: the palette of `?` lists them too.
-pub const CONTEXT_KEYS: [(&str, &str); 17] = [
+pub const CONTEXT_KEYS: [(&str, &str); 18] = [
     ("Space", "play or pause"),
     ("< and >", "play slower, faster"),
     ("L", "play the selected span again and again, or no longer"),
@@ -190,7 +224,7 @@ pub const CONTEXT_KEYS: [(&str, &str); 17] = [
         "Esc",
         "close what is open, end what is worked out for the graph, leave full screen, clear the selection, then take the playhead away",
     ),
-    ("/", "search: type into the filter of the ops"),
+    ("Ctrl+F", "type into the filter of the ops"),
     ("P", "pin the selected node of the graph where it is, or let it go"),
     ("Ctrl+G", "go to an op, row, pass or time of the table"),
     ("Up, Down, Page Up, Page Down, Home, End", "in the table: previous and next row, a page, first and last row"),
@@ -209,6 +243,10 @@ pub const CONTEXT_KEYS: [(&str, &str); 17] = [
     (
         "Drag, Shift+drag, Ctrl+drag",
         "move (a node of the graph: pin it there); select bytes and ops of the heatmap, or a span of the timeline (Alt: not at the edges of ops); zoom to a box",
+    ),
+    (
+        "Right click",
+        "what can be done with what is hit: filter the table to it, zoom to it, show its layer, copy its name",
     ),
     ("Double click", "zoom to the tensor or the layer that is hit; beside them, fit"),
 ];
@@ -255,7 +293,7 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::ZoomTo { .. } => (
             "zoom_to",
             "Move the camera of the heatmap or the graph to an item",
-            fields! { camera; "target": "{tensor} | {layer} | {op} | {pass} | {node} | {range: {track, bytes, ops}}", "where to" },
+            fields! { camera; "target": "{tensor} | {layer} | {op} | {pass} | {node} | {range: {track, bytes, ops}} | selection", "where to" },
         ),
         Action::Pan { .. } => (
             "pan",
@@ -488,6 +526,46 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::SetTheme { .. } => ("set_theme", "Dark or light", fields! { "theme": "dark | light", "which" }),
         Action::Back => ("back", "To what was looked at before", &[]),
         Action::Forward => ("forward", "To what was looked at after", &[]),
+        Action::Undo => (
+            "undo",
+            "Take the last choice back: filter, phase, layers shown, folds, pins, columns, sorting, groups, what the heatmap shows",
+            &[],
+        ),
+        Action::Redo => ("redo", "Choose again what was undone", &[]),
+        Action::ShowPalette { .. } => {
+            ("show_palette", "Open or close the list of all commands", fields! { "shown": "bool", "which" })
+        }
+        Action::ShowSearch { .. } => ("show_search", "Open or close the search", fields! { "shown": "bool", "which" }),
+        Action::Search { .. } => (
+            "search",
+            "Search tensors, ops, nodes, layers and passes at once",
+            fields! { "text": "string", "part of a name, upper and lower case alike; between slashes a regular expression" },
+        ),
+        Action::FilterTo { .. } => (
+            "filter_to",
+            "Have the table list only the ops of an item, beside the conditions that it has",
+            fields! { "item": "as for select", "which; the selection if left out" },
+        ),
+        Action::CopyName { .. } => (
+            "copy_name",
+            "Copy the name of an item",
+            fields! { "item": "as for select", "which; the selection if left out" },
+        ),
+        Action::ClosePanel { .. } => {
+            ("close_panel", "Close a panel; set_view brings it back", fields! { "view": VIEW_KIND, "which" })
+        }
+        Action::ResetPanels => ("reset_panels", "Put all panels back where they were at first", &[]),
+        Action::SetUiScale { .. } => (
+            "set_ui_scale",
+            "Size of texts and controls",
+            fields! { "scale": "number", "0.5 to 3; 1 is what the system asks for" },
+        ),
+        Action::StepUiScale { .. } => {
+            ("step_ui_scale", "Make texts and controls larger or smaller", fields! { "larger": "bool", "which" })
+        }
+        Action::ShowHint { .. } => {
+            ("show_hint", "Show or hide the card that says what to try first", fields! { "shown": "bool", "which" })
+        }
         Action::ShowKeys { .. } => ("show_keys", "Show or hide the list of keys", fields! { "shown": "bool", "which" }),
         Action::Open { .. } => ("open", "Open another run in this window", fields! { "path": "string", "the run" }),
         Action::CancelLoading => ("cancel_loading", "Stop reading the run that is being opened", &[]),
@@ -587,6 +665,18 @@ fn examples() -> Vec<Action> {
         Action::SetTheme { theme: Theme::Light },
         Action::Back,
         Action::Forward,
+        Action::Undo,
+        Action::Redo,
+        Action::ShowPalette { shown: true },
+        Action::ShowSearch { shown: true },
+        Action::Search { text: "attn_q".to_owned() },
+        Action::FilterTo { item: Some(ItemRef::Tensor(weight())) },
+        Action::CopyName { item: None },
+        Action::ClosePanel { view: View::Health },
+        Action::ResetPanels,
+        Action::SetUiScale { scale: 1.5 },
+        Action::StepUiScale { larger: true },
+        Action::ShowHint { shown: true },
         Action::ShowKeys { shown: true },
         Action::Open { path: "other.tscope".into() },
         Action::CancelLoading,
@@ -627,39 +717,76 @@ mod tests {
         }
     }
 
+    /// The chords that a row of the context keys is about; none where it is about the mouse.
+    fn chords(keys: &str) -> Vec<String> {
+        if ["Wheel", "Drag", "Double", "Right"].iter().any(|mouse| keys.starts_with(mouse)) {
+            return Vec::new();
+        }
+        let words =
+            keys.replace("Page ", "Page").replace("Arrows", "Up, Down, Left, Right").replace("WASD", "W, A, S, D");
+        words.split([',', ' ']).filter(|word| !word.is_empty() && *word != "and").map(str::to_owned).collect()
+    }
+
     #[test]
-    fn no_key_means_two_things_and_every_action_can_be_reached() {
+    fn no_key_means_two_things() {
         let commands = commands();
-        let mut keys: Vec<&str> = commands.iter().flat_map(|c| c.keys.iter().copied()).collect();
-        let count = keys.len();
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys.len(), count, "a key is bound twice");
-        // What needs a place to point at, or a file, is reached by mouse, dialog or script.
+        let mut known: Vec<(String, &str)> =
+            commands.iter().flat_map(|c| c.keys.iter().map(|key| ((*key).to_owned(), c.label))).collect();
+        for (keys, help) in CONTEXT_KEYS {
+            // What the table takes while it is meant is what other keys do elsewhere.
+            let table = help.starts_with("in the table");
+            known.extend(chords(keys).into_iter().filter(|_| !table).map(|chord| (chord, help)));
+        }
+        known.sort();
+        for pair in known.windows(2) {
+            assert_ne!(pair[0].0, pair[1].0, "a key does two things: {} and {}", pair[0].1, pair[1].1);
+        }
+        assert!(known.iter().any(|(key, _)| key == "W") && known.iter().any(|(key, _)| key == "Ctrl+Down"));
+    }
+
+    #[test]
+    fn every_action_has_words_and_a_way_to_reach_it() {
+        let commands = commands();
+        for command in &commands {
+            assert!(!command.label.trim().is_empty(), "{:?} has no name", command.action);
+        }
+        let mut labels: Vec<&str> = commands.iter().map(|c| c.label).collect();
+        labels.sort_unstable();
+        assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "two commands have one name");
+        // What needs a place to point at, a value or a file has a way of its own.
         let elsewhere = [
-            "zoom_to",
-            "pan",
-            "zoom",
-            "show_span",
-            "look_at",
-            "set_graph",
-            "set_pass",
-            "open",
-            "export_rows",
-            "export_run",
-            "write_report",
-            "set_node_color",
-            "set_node_size",
-            "set_speed",
-            "find_nodes",
-            "cancel_loading",
-            "set_film",
-            "pin_node",
-            "wait",
+            ("pan", "drag"),
+            ("zoom", "wheel"),
+            ("show_span", "drag in the heatmap"),
+            ("look_at", "drag in the graph"),
+            ("set_graph", "list of graphs above the graph; command palette"),
+            ("set_pass", "click on a pass; command palette"),
+            ("open", "File menu; a file dropped on the window; recent runs of the command palette"),
+            ("export_rows", "Export above the table"),
+            ("export_run", "Export in the File menu"),
+            ("write_report", "Report in the File menu"),
+            ("set_node_color", "list above the graph; command palette"),
+            ("set_node_size", "list above the graph; command palette"),
+            ("find_nodes", "field above the graph"),
+            ("search", "field of the top bar"),
+            ("close_panel", "button of the panel; command palette"),
+            ("cancel_loading", "Cancel in the status line"),
+            ("pin_node", "drag of a node; P"),
+            ("set_speed", "list of the timeline; < and >"),
+            ("set_film", "File menu"),
+            ("export_run", "File menu"),
+            ("write_report", "File menu"),
+            ("wait", "scripts only"),
         ];
         for doc in reference() {
+            assert!(!doc.name.is_empty() && doc.help.len() > 8, "{}: no help", doc.name);
+            for field in doc.fields {
+                assert!(!field.kind.is_empty() && !field.help.is_empty(), "{}: {} has no words", doc.name, field.name);
+            }
             let in_menu = commands.iter().any(|c| describe(&c.action).0 == doc.name);
-            assert!(in_menu || elsewhere.contains(&doc.name), "{} cannot be reached", doc.name);
+            let way = elsewhere.iter().find(|(name, _)| *name == doc.name);
+            assert!(in_menu || way.is_some(), "{} cannot be reached", doc.name);
+            assert!(!in_menu || way.is_none(), "{} is a command, so the list of other ways need not name it", doc.name);
         }
     }
 

@@ -82,6 +82,12 @@ impl Default for TableState {
 }
 
 impl TableState {
+    /// Whether the columns are those of a run that was just opened.
+    pub fn has_usual_columns(&self) -> bool {
+        let all = Self::default().columns;
+        self.columns == all || self.columns.iter().eq(all.iter().filter(|shown| shown.column != Column::Experts))
+    }
+
     /// Nobody needs a column of experts where there are none.
     pub(super) fn suit(&mut self, trace: &crate::trace::Trace) {
         let all = Self::default().columns;

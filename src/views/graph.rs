@@ -12,7 +12,7 @@ use super::graph_pins::Pins;
 use super::graph_style::{Coloring, Marks, color, styles};
 use super::graph_work::{GraphWork, Prepared, Subject};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, graph_tools, theme};
+use super::{ViewContext, describe, graph_tools, item_menu, theme};
 use crate::analysis::graph_display::{DisplayGraph, DisplayNode};
 use crate::analysis::graph_values::NodeValues;
 use crate::analysis::links::Item;
@@ -37,6 +37,8 @@ const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// How far beside a node a click still hits it.
 const PICK_SLACK_POINTS: f32 = 5.0;
 const FIT_MARGIN_POINTS: f32 = 26.0;
+/// Nodes that screen readers are told of, one by one.
+const MOST_NAMED_NODES: usize = 200;
 /// Graphs that stay ready to be shown again, and how large they may be.
 const MOST_KEPT: usize = 3;
 const MOST_KEPT_NODES: usize = 20_000;
@@ -350,7 +352,7 @@ impl GraphView {
         let menu_on = self.menu_on.filter(|_| shown.subject.graph == cx.state.graph.subject());
         if let Some((at, node)) = menu_on.and_then(|at| Some((at, shown.display.nodes.get(at as usize)?))) {
             let here = shown.positions[at as usize];
-            response.context_menu(|ui| node_menu(ui, cx, graph, node, here));
+            response.context_menu(|ui| node_menu(ui, cx, (document, graph), node, here));
         }
         let (mouse, drawn) = gesture(ui, response);
         draw_box(ui, drawn);
@@ -726,6 +728,30 @@ impl GraphView {
             names => format!("Graph canvas, {shown}, selected {}", names.join(", ")),
         };
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, ui.is_enabled(), &label));
+        // Screen readers find the nodes of shown layers, and those that stand out, where they are.
+        let Some(shown) = &self.shown else { return };
+        if !ui.ctx().has_accesskit_node(response.id) {
+            return;
+        }
+        let of_layer = |node: &DisplayNode| graph.nodes[node.node as usize].layer.is_some_and(|l| layers.contains(&l));
+        let stands_out = |node: &DisplayNode| match state.hover {
+            Some(Item::Node { node: hovered, .. }) if hovered == node.node => true,
+            _ => state.links.nodes.contains(&node.node) && node.folded.is_none(),
+        };
+        let view = view_camera(state.graph.camera.now(), response.rect, 1.0);
+        let named = shown.display.nodes.iter().zip(&shown.positions).enumerate();
+        let named = named.filter(|(_, (node, _))| of_layer(node) || stands_out(node));
+        for (index, (node, &position)) in named.take(MOST_NAMED_NODES) {
+            let [x, y] = view.pixel_from_layout(position);
+            let at = response.rect.min + Vec2::new(x, y);
+            if response.rect.contains(at) {
+                let own = &graph.nodes[node.node as usize];
+                let area = Rect::from_center_size(at, Vec2::splat(2.0 * PICK_SLACK_POINTS));
+                let place = ui.interact(area, response.id.with(index), Sense::hover());
+                let name = format!("node: {}, {}", own.label.trim(), own.operation);
+                place.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &name));
+            }
+        }
     }
 
     /// Where a node is on screen, in points, for whoever wants to click it.
@@ -789,9 +815,13 @@ fn unpin_action(graph: &Graph, node: &DisplayNode) -> Action {
 }
 
 /// What can be done with one node, under the right button.
-fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &DisplayNode, here: [f32; 2]) {
-    let own = &graph.nodes[node.node as usize];
-    ui.weak(node.folded.map_or_else(|| own.label.trim().to_owned(), |layer| format!("layer {layer}")));
+fn node_menu(
+    ui: &mut Ui,
+    cx: &mut ViewContext<'_>,
+    (document, graph): (&Document, &Graph),
+    node: &DisplayNode,
+    here: [f32; 2],
+) {
     let pinned = cx.state.pinned_at(node.node, node.expert).is_some();
     if pinned && ui.button("Unpin  P").clicked() {
         cx.act(unpin_action(graph, node));
@@ -801,16 +831,8 @@ fn node_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, node: &Displa
         cx.act(pin_action(graph, node, here));
         ui.close();
     }
-    if let Some(layer) = own.layer.filter(|layer| !cx.state.graph.layers().contains(layer)) {
-        if ui.button(format!("Show layer {layer}")).clicked() {
-            cx.act(Action::SetLayer { layer: Some(layer), add: false });
-            ui.close();
-        }
-        if cx.state.graph.layer.is_some() && ui.button(format!("Show layer {layer} beside")).clicked() {
-            cx.act(Action::SetLayer { layer: Some(layer), add: true });
-            ui.close();
-        }
-    }
+    let whole = node.folded.map_or(Item::Node { graph: cx.state.graph.graph, node: node.node }, Item::Layer);
+    item_menu::entries(ui, cx, slice_item(document, graph, node).unwrap_or(whole));
 }
 
 /// The expert of a model tensor that a node shows.

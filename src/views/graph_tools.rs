@@ -28,16 +28,17 @@ pub fn row(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph, settling: bool)
         let graphs = cx.document().map_or(0, |d| d.trace.graphs.len());
         if graphs > 1 {
             let label = |g: u32| format!("Graph {g}");
-            egui::ComboBox::from_id_salt("graph").width(70.0).selected_text(label(cx.state.graph.graph)).show_ui(
-                ui,
-                |ui| {
+            let list = egui::ComboBox::from_id_salt("graph")
+                .width(70.0)
+                .selected_text(label(cx.state.graph.graph))
+                .show_ui(ui, |ui| {
                     for g in 0..graphs as u32 {
                         if ui.selectable_label(cx.state.graph.graph == g, label(g)).clicked() {
                             cx.act(Action::SetGraph { graph: g });
                         }
                     }
-                },
-            );
+                });
+            super::name_list(&list.response, "graph of the run", &label(cx.state.graph.graph));
         }
         let folded = !cx.state.graph.folded.is_empty();
         if cx.state.graph.layer.is_none() && ui.small_button(if folded { "Unfold" } else { "Fold layers" }).clicked() {
@@ -65,9 +66,9 @@ fn layer_picker(ui: &mut Ui, cx: &mut ViewContext<'_>, layers: u32) {
         (5.., _) => format!("{} layers", shown.len()),
         _ => format!("Layers {}", shown.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")),
     };
-    let picker = egui::ComboBox::from_id_salt("layer").width(96.0).selected_text(chosen);
+    let picker = egui::ComboBox::from_id_salt("layer").width(96.0).selected_text(&chosen);
     let picker = picker.close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
-    picker.show_ui(ui, |ui| {
+    let list = picker.show_ui(ui, |ui| {
         if layers > 1 {
             ui.weak("Ctrl+click: beside others");
         }
@@ -86,19 +87,21 @@ fn layer_picker(ui: &mut Ui, cx: &mut ViewContext<'_>, layers: u32) {
             }
         }
     });
+    super::name_list(&list.response, "layers shown", &chosen);
 }
 
 /// Where nodes stand, and what their colours and sizes say.
 fn look_menu(ui: &mut Ui, cx: &mut ViewContext<'_>, graph: &Graph) {
     let now = cx.state.graph.color;
     let chosen = format!("by {}", now.label());
-    egui::ComboBox::from_id_salt("color").width(88.0).selected_text(chosen).show_ui(ui, |ui| {
+    let list = egui::ComboBox::from_id_salt("color").width(88.0).selected_text(&chosen).show_ui(ui, |ui| {
         for color in NodeColor::ALL {
             if ui.selectable_label(now == color, format!("colour by {}", color.label())).clicked() {
                 cx.act(Action::SetNodeColor { color });
             }
         }
     });
+    super::name_list(&list.response, "colours of nodes", &chosen);
     ui.menu_button("Show", |ui| {
         for (arrangement, label) in
             [(Arrangement::Rows, "Layers in rows"), (Arrangement::Distances, "True to distances")]

@@ -366,13 +366,14 @@ pub const SCALES: [(ScaleChoice, &str); 3] =
 /// A small list to choose from.
 pub fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, now: T, options: &[(T, &str)], mut choose: impl FnMut(T)) {
     let text = options.iter().find(|(value, _)| *value == now).map_or("", |(_, text)| text);
-    ComboBox::from_id_salt(name).width(20.0).selected_text(text).show_ui(ui, |ui| {
+    let list = ComboBox::from_id_salt(name).width(20.0).selected_text(text).show_ui(ui, |ui| {
         for (value, text) in options {
             if ui.selectable_label(*value == now, *text).clicked() {
                 choose(*value);
             }
         }
     });
+    super::name_list(&list.response, name, text);
 }
 
 /// The option behind `now`, round and round.

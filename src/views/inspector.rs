@@ -2,8 +2,10 @@
 
 use egui::{Grid, RichText, Ui};
 
+use super::access_list::AccessView;
 use super::region_totals::RegionView;
 use super::span_totals::SpanView;
+use super::table_conditions::shorten;
 use super::{ViewContext, describe, theme};
 use crate::analysis::links::Item;
 use crate::state::{Action, Document};
@@ -12,10 +14,18 @@ use crate::trace::{Graph, Pass, names};
 use crate::units;
 
 const MOST_LINES: usize = 60;
+/// Room for what a value is called.
+const LABEL_POINTS: f32 = 90.0;
+/// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
+const FACTS_SHARE: f32 = 0.55;
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &SpanView) {
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &SpanView, accesses: &mut AccessView) {
     let Some(document) = cx.document() else { return };
-    egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| match cx.state.selection {
+    let listed = AccessView::has_list(cx.state);
+    let (width, all) = (ui.available_width(), ui.available_height());
+    let height = if listed { (all * FACTS_SHARE).max(all - 600.0) } else { all };
+    let area = egui::ScrollArea::vertical().id_salt("facts").max_height(height).auto_shrink([false, listed]);
+    area.show(ui, |ui| match cx.state.selection {
         None => run(ui, cx, &document),
         Some(item) => {
             ui.label(
@@ -32,19 +42,28 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &Spa
                 Item::Op(op) => op_lines(ui, cx, &document, op),
                 Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
                 Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
-                Item::Pass(pass) => pass_lines(ui, &document, pass),
+                Item::Pass(pass) => pass_lines(ui, cx, &document, pass),
                 Item::Region(_) => region.ui(ui, cx, &document),
                 Item::Span(_) => span.ui(ui, cx, &document),
             }
         }
     });
+    if listed {
+        // Long values may have made the rest wider than the panel.
+        ui.scope(|ui| {
+            ui.set_max_width(width);
+            ui.separator();
+            accesses.ui(ui, cx, &document);
+        });
+    }
 }
 
 pub(super) fn facts(ui: &mut Ui, name: &str, facts: describe::Facts) {
-    Grid::new(name).num_columns(2).spacing([10.0, 2.0]).show(ui, |ui| {
+    let room = (ui.available_width() - LABEL_POINTS).max(LABEL_POINTS);
+    Grid::new(name).num_columns(2).spacing([10.0, 2.0]).max_col_width(room).show(ui, |ui| {
         for (label, value) in facts {
             ui.weak(label);
-            ui.label(value);
+            ui.add(egui::Label::new(value).wrap());
             ui.end_row();
         }
     });
@@ -102,23 +121,34 @@ fn run(ui: &mut Ui, cx: &ViewContext<'_>, document: &Document) {
 }
 
 /// Which ops count, where not all do.
-fn only(cx: &ViewContext<'_>) -> String {
+pub(super) fn only(cx: &ViewContext<'_>) -> String {
     cx.state.phase.map_or_else(String::new, |phase| format!(" ({} only)", phase.label()))
 }
 
 fn tensor_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, tensor: u32) {
     facts(ui, "tensor", describe::tensor_facts(document, tensor));
-    let trace = &document.trace;
-    ui.separator();
-    ui.weak(format!("{} accesses{}", units::count(cx.state.links.touching), only(cx)));
-    let ops = cx.state.links.touching_ops.clone();
-    let listed = ops.len() as u64;
-    for op in ops {
-        let pass = trace.ops.pass.get(op as usize).map_or_else(String::new, |pass| format!("pass {pass}"));
-        link(ui, cx, document, Item::Op(op), &pass);
+    let graph = cx.state.graph.graph;
+    let Some(g) = document.trace.graphs.get(graph as usize) else { return };
+    let nodes = cx.state.links.nodes.clone();
+    for &node in nodes.iter().take(3) {
+        link(ui, cx, document, Item::Node { graph, node }, "node");
     }
-    if cx.state.links.touching > listed {
-        ui.weak("the table lists them all: + only this tensor");
+    let consumers = g.edges.iter().filter(|e| nodes.contains(&e.source)).map(|e| e.target).collect();
+    node_list(ui, cx, document, graph, "consumers:", consumers);
+}
+
+/// Nodes with what they do, and in how many layers they are.
+fn node_list(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph: u32, title: &str, nodes: Vec<u32>) {
+    let Some(g) = document.trace.graphs.get(graph as usize) else { return };
+    let layers: std::collections::BTreeSet<u32> = nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
+    ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
+    let more = nodes.len().saturating_sub(MOST_LINES);
+    for node in nodes.into_iter().take(MOST_LINES) {
+        let operation = g.nodes[node as usize].operation.clone();
+        link(ui, cx, document, Item::Node { graph, node }, &operation);
+    }
+    if more > 0 {
+        ui.weak(format!("and {more} more"));
     }
 }
 
@@ -133,9 +163,18 @@ fn op_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, op: u32)
             ("start", units::duration(trace.ops.start_ns[index])),
             ("duration", trace.ops.duration_ns.get(index).map_or_else(unknown, units::duration)),
             ("layer", trace.ops.layer.get(index).map_or_else(|| "none".to_owned(), |l| l.to_string())),
+            ("row", units::count(u64::from(op) + 1)),
         ],
     );
-    link(ui, cx, document, Item::Pass(trace.ops.pass[index]), "in");
+    let pass = trace.ops.pass[index];
+    link(ui, cx, document, Item::Pass(pass), "in");
+    if let Some(text) = trace.passes.get(pass as usize).and_then(|p| p.text.as_ref()) {
+        let text = shorten(&text.escape_debug().to_string(), 80);
+        ui.weak(format!("of \u{201c}{text}\u{201d}"));
+    }
+    if let Some(layer) = trace.ops.layer.get(index).filter(|&layer| layer < cx.state.shown_layers()) {
+        link(ui, cx, document, Item::Layer(layer), "of");
+    }
     if let (Some(node), Some(graph)) = (trace.ops.node.get(index), trace.pass_of(index).and_then(|p| p.graph))
         && graph == cx.state.graph.graph
     {
@@ -184,17 +223,12 @@ fn node_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, graph:
     for &tensor in cx.state.links.tensors.clone().iter().take(3) {
         link(ui, cx, document, Item::Tensor(tensor), "memory");
     }
-    let mut list = |title: &str, nodes: Vec<u32>| {
-        let layers: std::collections::BTreeSet<u32> = nodes.iter().filter_map(|&n| g.nodes[n as usize].layer).collect();
-        ui.separator();
-        ui.weak(format!("{title} {} in {} layers", nodes.len(), layers.len()));
-        for node in nodes.into_iter().take(MOST_LINES) {
-            let operation = g.nodes[node as usize].operation.clone();
-            link(ui, cx, document, Item::Node { graph, node }, &operation);
-        }
-    };
-    list("operands:", g.edges.iter().filter(|e| e.target == node).map(|e| e.source).collect());
-    list("consumers:", g.edges.iter().filter(|e| e.source == node).map(|e| e.target).collect());
+    ui.separator();
+    let operands = g.edges.iter().filter(|e| e.target == node).map(|e| e.source).collect();
+    node_list(ui, cx, document, graph, "operands:", operands);
+    ui.separator();
+    let consumers = g.edges.iter().filter(|e| e.source == node).map(|e| e.target).collect();
+    node_list(ui, cx, document, graph, "consumers:", consumers);
 }
 
 fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer: u32) {
@@ -222,7 +256,7 @@ fn layer_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, layer
     }
 }
 
-fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
+fn pass_lines(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, pass: u32) {
     let Some(p) = document.trace.passes.get(pass as usize) else { return };
     let mut lines: describe::Facts = vec![
         ("phase", p.phase.label().to_owned()),
@@ -233,7 +267,24 @@ fn pass_lines(ui: &mut Ui, document: &Document, pass: u32) {
         ("graph", p.graph.map_or_else(|| "none".to_owned(), |g| g.to_string())),
     ];
     if let Some(text) = &p.text {
-        lines.push(("text", text.clone()));
+        lines.push(("text", shorten(&text.escape_debug().to_string(), 400)));
     }
     facts(ui, "pass", lines);
+    if p.ops > 0 {
+        link(ui, cx, document, Item::Op(p.first_op), "first");
+        link(ui, cx, document, Item::Op(p.first_op.saturating_add(p.ops - 1)), "last");
+    }
+    let tokens = p.positions.len().max(p.token_ids.len());
+    if tokens > 0 {
+        ui.separator();
+        ui.weak(format!("{tokens} tokens"));
+    }
+    for at in 0..tokens.min(MOST_LINES) {
+        let position = p.positions.get(at).map_or_else(String::new, |position| format!("position {position}"));
+        let id = p.token_ids.get(at).map_or_else(String::new, |id| format!("token {id}"));
+        ui.label(format!("{position}  {id}"));
+    }
+    if tokens > MOST_LINES {
+        ui.weak(format!("and {} more", tokens - MOST_LINES));
+    }
 }

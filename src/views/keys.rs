@@ -1,4 +1,4 @@
-//! Keys: from what was pressed to Actions, and the list of them under `?`.
+//! Keys: from what was pressed to Actions.
 
 use egui::text_selection::LabelSelectionState;
 use egui::{Key, Modifiers, Ui};
@@ -6,7 +6,7 @@ use egui::{Key, Modifiers, Ui};
 use super::table::TableKeys;
 use super::{ViewContext, heatmap, timeline};
 use crate::state::camera::{Easing, Motion};
-use crate::state::reference::{CONTEXT_KEYS, Command, commands};
+use crate::state::reference::{Command, commands};
 use crate::state::{Action, Axes, View};
 
 const STEP: Motion = Motion { duration_ms: 120.0, easing: Easing::EaseOut };
@@ -27,8 +27,23 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
     let mut wishes = KeyWishes::default();
     // What is open closes by itself.
     let escape = struck(ui, Key::Escape, |_| true) && !egui::Popup::is_any_open(ui.ctx());
-    if ui.ctx().text_edit_focused() {
+    if pressed(ui, "Ctrl+K") {
+        cx.act(Action::ShowPalette { shown: !cx.state.interface.palette_shown });
         return wishes;
+    }
+    if escape && cx.state.interface.palette_shown {
+        cx.act(Action::ShowPalette { shown: false });
+        return wishes;
+    }
+    if ui.ctx().text_edit_focused() || cx.state.interface.palette_shown {
+        return wishes;
+    }
+    let extra = |button| ui.input(|i| i.pointer.button_pressed(button));
+    if extra(egui::PointerButton::Extra1) {
+        cx.act(Action::Back);
+    }
+    if extra(egui::PointerButton::Extra2) {
+        cx.act(Action::Forward);
     }
     let view = under.unwrap_or(cx.state.view);
     wishes.table.moves = view == View::Table;
@@ -36,7 +51,8 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
         for key in command.keys {
             // The table's ends, where it is meant.
             let moves = wishes.table.moves && ["Home", "End"].contains(key);
-            if !moves && pressed(ui, key) {
+            let palette = matches!(command.action, Action::ShowPalette { .. });
+            if !moves && !palette && pressed(ui, key) {
                 cx.act(command.action.clone());
             }
         }
@@ -59,7 +75,7 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
         cx.act(Action::FullScreen { view: if now.is_some() { None } else { Some(view) } });
     }
     wishes.toggle_pin = plain(Key::P);
-    if plain(Key::Slash) {
+    if struck(ui, Key::F, |held| held.command && !held.alt && !held.shift) {
         wishes.table.focus_search = true;
         cx.act(Action::SetView { view: View::Table });
     }
@@ -68,12 +84,15 @@ pub fn handle(ui: &Ui, cx: &mut ViewContext<'_>, under: Option<View>, ends_work:
         cx.act(Action::SetView { view: View::Table });
     }
     if escape {
-        cx.act(match (cx.state.keys_shown, ends_work, cx.state.full_screen) {
-            (true, ..) => Action::ShowKeys { shown: false },
-            (false, Some(end), _) => end,
-            (false, None, Some(_)) => Action::FullScreen { view: None },
-            (false, None, None) if cx.state.selection.is_none() => Action::Seek { op: None },
-            (false, None, None) => Action::Select { item: None },
+        let open = &cx.state.interface;
+        cx.act(match (ends_work, cx.state.full_screen) {
+            _ if open.search_shown => Action::ShowSearch { shown: false },
+            _ if cx.state.keys_shown => Action::ShowKeys { shown: false },
+            _ if open.hint_shown => Action::ShowHint { shown: false },
+            (Some(end), _) => end,
+            (None, Some(_)) => Action::FullScreen { view: None },
+            (None, None) if cx.state.selection.is_none() => Action::Seek { op: None },
+            (None, None) => Action::Select { item: None },
         });
     }
     let pan = [
@@ -148,7 +167,8 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
     let wanted = Modifiers { command: modifiers.contains("Ctrl"), alt: modifiers.contains("Alt"), ..Modifiers::NONE };
     // Characters that need Shift on some keyboards are asked for as text.
     if key.len() == 1 && wanted.is_none() && !key.as_bytes()[0].is_ascii_alphanumeric() {
-        return ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
+        let plain = Key::from_name(key).is_some_and(|key| struck(ui, key, Modifiers::is_none));
+        return plain || ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Text(t) if t == key)));
     }
     let name = match key {
         "Left" => "ArrowLeft",
@@ -162,6 +182,13 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
         return !words && ui.input(|i| i.events.contains(&egui::Event::Copy));
     }
     let shift = modifiers.contains("Shift");
+    if wanted.command && [Key::Plus, Key::Minus].contains(&key) {
+        // Where plus is on its key, and whether it takes Shift, is up to the keyboard.
+        let same = |struck_key: Key| struck_key == key || key == Key::Plus && struck_key == Key::Equals;
+        return [Key::Plus, Key::Equals, Key::Minus]
+            .into_iter()
+            .any(|k| same(k) && struck(ui, k, |held| held.command && !held.alt));
+    }
     struck(ui, key, |held| held.command == wanted.command && held.alt == wanted.alt && held.shift == shift)
 }
 
@@ -169,39 +196,6 @@ fn pressed(ui: &Ui, chord: &str) -> bool {
 fn struck(ui: &Ui, key: Key, fits: impl Fn(&Modifiers) -> bool) -> bool {
     let hit = |event: &egui::Event| matches!(event, egui::Event::Key { key: k, pressed: true, modifiers, .. } if *k == key && fits(modifiers));
     ui.input(|i| i.events.iter().any(hit))
-}
-
-/// The sheet of keys, while it is asked for.
-pub fn sheet(ui: &Ui, cx: &mut ViewContext<'_>) {
-    if !cx.state.keys_shown {
-        return;
-    }
-    let mut open = true;
-    egui::Window::new("Keys")
-        .open(&mut open)
-        .collapsible(false)
-        .resizable(false)
-        .anchor(egui::Align2::CENTER_CENTER, [0.0, 0.0])
-        .show(ui.ctx(), |ui| {
-            let height = ui.ctx().content_rect().height() - 90.0;
-            egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
-                egui::Grid::new("keys").num_columns(2).spacing([18.0, 2.0]).show(ui, |ui| {
-                    for command in all().iter().filter(|c| !c.keys.is_empty()) {
-                        ui.strong(command.keys.join("  "));
-                        ui.label(command.label);
-                        ui.end_row();
-                    }
-                    for (keys, what) in CONTEXT_KEYS {
-                        ui.strong(keys);
-                        ui.label(what);
-                        ui.end_row();
-                    }
-                })
-            });
-        });
-    if !open {
-        cx.act(Action::ShowKeys { shown: false });
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The bar at the top: menus made from the reference of Actions, and what holds for all views.
 
+use std::path::PathBuf;
+
 use egui::Ui;
 
 use super::heatmap::choice;
+use super::search::SearchView;
 use super::{ViewContext, film_menu};
-use crate::state::reference::{Menu, commands};
+use crate::state::reference::{Command, Menu, commands};
 use crate::state::{Action, RunFormat};
 use crate::trace::Phase;
 use crate::units;
@@ -18,10 +21,12 @@ pub struct MenuWishes {
     pub report: bool,
 }
 
-pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) -> MenuWishes {
+/// The bar; `recent_runs` are for the File menu.
+pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, search: &mut SearchView, recent_runs: &[PathBuf]) -> MenuWishes {
     let mut wishes = MenuWishes::default();
     egui::MenuBar::new().ui(ui, |ui| {
-        menus(ui, cx, &mut wishes);
+        menus(ui, cx, &mut wishes, recent_runs);
+        search.ui(ui, cx);
         ui.separator();
         let back = ui.add_enabled(cx.state.can_go_back(), egui::Button::new("\u{2B05}"));
         back.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Back"));
@@ -52,39 +57,51 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>) -> MenuWishes {
     wishes
 }
 
-fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
+fn menus(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes, recent_runs: &[PathBuf]) {
     ui.menu_button("File", |ui| {
         wishes.open_folder = ui.button("Open folder\u{2026}").clicked();
         wishes.open_file = ui.button("Open file\u{2026}").clicked();
         open_by_path(ui, cx);
+        for path in recent_runs {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            if ui.button(format!("Open {name}")).on_hover_text(path.display().to_string()).clicked() {
+                cx.act(Action::Open { path: path.clone() });
+            }
+        }
         ui.separator();
         exports(ui, cx, wishes);
         ui.separator();
         entries(ui, cx, Menu::File);
         film_menu::choices(ui, cx);
         ui.separator();
-        if ui.button("Quit").clicked() {
+        if ui.add(egui::Button::new("Quit").shortcut_text("Ctrl+Q")).clicked() {
             cx.act(Action::Quit);
         }
     });
-    let menus = [
-        (Menu::Go, "Go"),
-        (Menu::View, "View"),
-        (Menu::Measure, "Measure"),
-        (Menu::Play, "Play"),
-        (Menu::Help, "Help"),
-    ];
-    for (menu, title) in menus {
-        ui.menu_button(title, |ui| entries(ui, cx, menu));
+    for menu in Menu::ALL.into_iter().filter(|menu| *menu != Menu::File) {
+        ui.menu_button(menu.title(), |ui| entries(ui, cx, menu));
     }
 }
 
 fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, menu: Menu) {
-    for command in commands().into_iter().filter(|c| c.menu == menu) {
-        let button = egui::Button::new(command.label).shortcut_text(command.keys.join(" "));
-        if ui.add(button).clicked() {
-            cx.act(command.action);
-            ui.close();
+    let commands: Vec<Command> = commands().into_iter().filter(|c| c.menu == menu).collect();
+    // Commands of one panel stand in a menu of their own.
+    let panel_of = |command: &Command| command.label.split_once(": ").map(|(panel, _)| panel);
+    let mut panels: Vec<&str> = Vec::new();
+    for command in &commands {
+        match panel_of(command) {
+            None => entry(ui, cx, command, command.label),
+            Some(_) if menu != Menu::View => entry(ui, cx, command, command.label),
+            Some(panel) if panels.contains(&panel) => {}
+            Some(panel) => {
+                panels.push(panel);
+                ui.menu_button(panel, |ui| {
+                    for command in commands.iter().filter(|c| panel_of(c) == Some(panel)) {
+                        let label = command.label.split_once(": ").map_or(command.label, |(_, label)| label);
+                        entry(ui, cx, command, label);
+                    }
+                });
+            }
         }
     }
 }
@@ -128,15 +145,41 @@ fn exports(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
 
 /// What a name says of its format; Parquet is written into folders, which need no ending.
 fn format_of(path: &str) -> RunFormat {
+    let endings = [
+        (".csv", RunFormat::Csv),
+        (".perfetto.json", RunFormat::Perfetto),
+        (".perfetto", RunFormat::Perfetto),
+        (".json", RunFormat::Json),
+    ];
     let name = path.to_lowercase();
-    if name.ends_with(".csv") {
-        RunFormat::Csv
-    } else if name.ends_with(".perfetto.json") || name.ends_with(".perfetto") {
-        RunFormat::Perfetto
-    } else if name.ends_with(".json") {
-        RunFormat::Json
-    } else {
-        RunFormat::Parquet
+    endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map_or(RunFormat::Parquet, |(_, format)| format)
+}
+
+fn entry(ui: &mut Ui, cx: &mut ViewContext<'_>, command: &Command, label: &str) {
+    let (enabled, label) = match command.action {
+        Action::Undo => named(label, cx.state.would_undo()),
+        Action::Redo => named(label, cx.state.would_redo()),
+        Action::Back => (cx.state.can_go_back(), label.to_owned()),
+        Action::Forward => (cx.state.can_go_forward(), label.to_owned()),
+        Action::FilterTo { item: None } | Action::CopyName { item: None } | Action::Select { item: None } => {
+            (cx.state.selection.is_some(), label.to_owned())
+        }
+        _ => (true, label.to_owned()),
+    };
+    let button = egui::Button::new(&label).shortcut_text(command.keys.join("  "));
+    let response = ui.add_enabled(enabled, button);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, enabled, &label));
+    if response.clicked() {
+        cx.act(command.action.clone());
+        ui.close();
+    }
+}
+
+/// What would be undone, beside the word for it.
+fn named(label: &str, what: Option<String>) -> (bool, String) {
+    match what {
+        Some(what) => (true, format!("{label}: {what}")),
+        None => (false, label.to_owned()),
     }
 }
 

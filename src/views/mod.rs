@@ -1,10 +1,13 @@
 //! One file a panel: each reads the model and the state, draws, and pushes Actions. None changes the state.
 
+pub mod access_list;
 pub mod analytics;
 mod analytics_cards;
 mod analytics_chart;
 mod analytics_compare;
 mod analytics_engine;
+mod analytics_experts;
+mod analytics_lists;
 mod analytics_matrix;
 mod analytics_rows;
 pub mod bands;
@@ -22,11 +25,16 @@ pub mod heat_cells;
 pub mod heat_engine;
 pub mod heat_margins;
 pub mod heatmap;
+pub mod hint;
 pub mod inspector;
+mod item_menu;
+pub mod key_sheet;
 pub mod keys;
 pub mod menu;
+pub mod palette;
 pub mod pointer;
 pub mod region_totals;
+pub mod search;
 pub mod span_totals;
 pub mod status;
 pub mod table;
@@ -78,6 +86,15 @@ impl ViewContext<'_> {
             self.select(reference);
         }
     }
+}
+
+/// Tells screen readers what a list to choose from is for; egui tells them only what is chosen.
+fn name_list(response: &egui::Response, name: &str, chosen: &str) {
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::labeled(egui::Role::ComboBox, true, name);
+        info.current_text_value = Some(chosen.to_owned());
+        info
+    });
 }
 
 /// How an Action names `item`.

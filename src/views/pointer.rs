@@ -23,9 +23,20 @@ pub enum Gesture {
 /// One notch of the wheel zooms by about this much.
 const ZOOM_PER_POINT: f32 = 0.005;
 
+/// What has the keyboard's focus keeps the arrow keys, which else walk on to other controls, and shows it.
+pub fn keep_arrows(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        let arrows = egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+        let ring = ui.visuals().selection.stroke;
+        ui.painter().rect_stroke(response.rect.shrink(0.5), 0.0, ring, egui::StrokeKind::Inside);
+    }
+}
+
 /// The gesture on a canvas that `response` covers, and the rectangle that is being drawn, if one is.
 pub fn gesture(ui: &Ui, response: &Response) -> (Option<Gesture>, Option<Rect>) {
     let modifiers = ui.input(|i| i.modifiers);
+    keep_arrows(ui, response);
     if let Some(at) = response.hover_pos() {
         let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta(), i.zoom_delta()));
         // Shift turns the wheel sideways.

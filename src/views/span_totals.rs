@@ -95,10 +95,11 @@ impl SpanView {
         }
         inspector::facts(ui, "span", facts);
         let ops = timeline::selected_ops(cx.state);
-        if ops.is_some() && ops != cx.state.playback.looped {
-            if ui.button("Loop this span").on_hover_text("play it again and again  L").clicked() {
-                cx.act(Action::LoopSpan { ops });
-            }
+        if ops.is_some()
+            && ops != cx.state.playback.looped
+            && ui.button("Loop this span").on_hover_text("play it again and again  L").clicked()
+        {
+            cx.act(Action::LoopSpan { ops });
         }
         let bar = |ui: &mut Ui, part: &Part| {
             let of = part.busy_ns as f64 / totals.busy_ns.max(1) as f64;

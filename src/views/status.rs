@@ -3,7 +3,9 @@
 use egui::Ui;
 
 use super::ViewContext;
+use crate::analysis::filter::Filter;
 use crate::state::Action;
+use crate::state::table_choices::GroupOrder;
 use crate::units;
 
 /// What the owner of the window knows and the state does not.
@@ -19,6 +21,8 @@ pub struct Status {
     pub rows: Option<usize>,
     /// What the table is doing to its rows.
     pub table: Option<&'static str>,
+    /// What else is worked out beside the frames.
+    pub working: Option<&'static str>,
     /// What is being written: the file's name, and how far it is in thousandths.
     pub export: Option<(String, u32)>,
     /// A film that is being recorded: its frames, and how many of them are a second.
@@ -83,6 +87,19 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, status: &Status) {
             if let Some(stage) = status.table {
                 ui.separator();
                 ui.label(format!("{stage} {} ops\u{2026}", units::count(document.trace.op_count() as u64)));
+                let cancel = ui.small_button("Cancel").on_hover_text("list all ops, in order of execution");
+                cancel.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, "Stop working rows out"));
+                if cancel.clicked() {
+                    cx.act(match stage {
+                        "sorting" => Action::SetSort { keys: Vec::new() },
+                        "grouping" => Action::GroupBy { column: None, order: GroupOrder::default(), down: false },
+                        _ => Action::SetFilter { filter: Filter::default() },
+                    });
+                }
+            }
+            if let Some(working) = status.working {
+                ui.separator();
+                ui.label(format!("{working}\u{2026}")).on_hover_text("Esc, or another selection, ends it");
             }
             if let Some(rows) = status.rows.filter(|_| !cx.state.filter.is_empty() || cx.state.phase.is_some()) {
                 ui.separator();

@@ -10,7 +10,7 @@ use super::table_groups::{self, GroupList};
 use super::table_header::{BUTTON_POINTS, Header, Placed, places, to_the_right};
 use super::table_popup::ColumnPopup;
 use super::table_scroll::{BAR_POINTS, ROW_POINTS, Scroll};
-use super::{ViewContext, describe, theme};
+use super::{ViewContext, describe, item_menu, theme};
 use crate::analysis::links::Item;
 use crate::analysis::table_cells;
 use crate::analysis::table_columns::Column;
@@ -356,6 +356,7 @@ impl TableView {
             if response.clicked() {
                 cx.select_item(Item::Op(op));
             }
+            item_menu::on(&response, cx, Some(Item::Op(op)));
             lines.push((op, y + ROW_POINTS / 2.0));
         }
         // One column after the other: each is clipped once.

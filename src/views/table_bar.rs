@@ -71,7 +71,7 @@ impl TableBar {
             self.text_of.clone_from(&cx.state.filter.text);
         }
         let label = ui.label("filter");
-        let field = TextEdit::singleline(&mut self.text).hint_text("op or tensor  /").desired_width(150.0);
+        let field = TextEdit::singleline(&mut self.text).hint_text("op or tensor  Ctrl+F").desired_width(150.0);
         let edit = ui.add(field).labelled_by(label.id);
         if focus {
             edit.request_focus();
@@ -158,7 +158,11 @@ impl TableBar {
             if let Some(filter) = offer {
                 let title = cx.state.selection.map_or_else(String::new, |item| describe::title(document, item));
                 let title = shorten(title.trim(), 34);
-                if ui.button(format!("+ only {title}")).on_hover_text("list only the ops of the selection").clicked() {
+                if ui
+                    .button(format!("+ only {title}"))
+                    .on_hover_text("list only the ops of the selection  Ctrl+Enter")
+                    .clicked()
+                {
                     cx.act(Action::SetFilter { filter });
                 }
             }

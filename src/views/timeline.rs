@@ -90,9 +90,10 @@ impl TimelineView {
                 Ok(worker) => {
                     let document = document.clone();
                     worker.ask((), move |cancelled| {
+                        let lanes = Lanes::of(&document.trace, cancelled);
                         // Selections look things up in it, and need not wait for it then.
                         document.op_index();
-                        Lanes::of(&document.trace, cancelled).map(|lanes| (document.number, lanes))
+                        lanes.map(|lanes| (document.number, lanes))
                     });
                     self.worker = Some(worker);
                 }
@@ -177,6 +178,7 @@ impl TimelineView {
             *cx.hover = item.or(*cx.hover);
             response.clone().on_hover_text_at_pointer(text);
         }
+        super::item_menu::on(response, cx, item);
         let quick = Motion { duration_ms: 150.0, ..Motion::default() };
         match mouse {
             Some(Gesture::Click(_)) => match item {

@@ -10,7 +10,7 @@ use crate::units;
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
     ui.horizontal(|ui| {
         let playback = cx.state.playback;
-        let (sign, name) = if playback.playing { ("\u{23F8}", "Pause") } else { ("\u{25B6}", "Play") };
+        let (sign, name) = if playback.playing { ("\u{23F8}", "Pause") } else { ("\u{25B6}", "Play the run") };
         if named(ui.add(Button::new(sign).min_size(egui::vec2(26.0, 0.0))), name)
             .on_hover_text(format!("{name}  Space"))
             .clicked()

@@ -15,8 +15,11 @@ use crate::trace::{Phase, Trace};
 
 /// What is narrower is painted as a share of its pixels.
 const LEAST_BLOCK_PX: f64 = 3.0;
-/// Blocks narrower than this have no name.
+/// Blocks narrower than this have no name: a token is read by its first letters, a kind of op is not.
 const LABEL_POINTS: f32 = 13.0;
+const OP_LABEL_POINTS: f32 = 34.0;
+/// About what a digit takes.
+const DIGIT_POINTS: f32 = 5.6;
 /// How much of its colour what is of another phase than the chosen one loses.
 const OTHER_PHASE: f32 = 0.78;
 
@@ -210,9 +213,15 @@ impl Painted<'_> {
             let area = Rect::from_min_max(Pos2::new(left, rect.top()), Pos2::new(right, rect.bottom()));
             // Above the shares of its pixels: what is there is this and little else.
             mesh.add_colored_rect(area, fill);
-            if area.width() > LABEL_POINTS {
+            let name = self.name(item, area.width());
+            let least = match self.look {
+                Look::Passes => LABEL_POINTS,
+                Look::Layers { .. } => 5.0 + DIGIT_POINTS * name.len() as f32,
+                Look::Ops => OP_LABEL_POINTS,
+            };
+            if area.width() > least {
                 let ink = theme::ink_on(fill);
-                let job = elided(&self.name(item, area.width()), area.width() - 4.0, ink);
+                let job = elided(&name, area.width() - 4.0, ink);
                 labels.push(Label { at: area.left_center() + Vec2::new(2.5, 0.0), job, ink });
             }
         }

@@ -72,6 +72,9 @@ pub fn loop_bar(ui: &Ui, cx: &ViewContext<'_>, document: &Document, axis: &TimeA
     let Some([first, behind]) = cx.state.playback.looped else { return };
     let starts = &document.trace.ops.start_ns;
     let time = |op: u32| starts.get(op as usize).copied().unwrap_or_else(|| document.trace.duration_ns());
+    if axis.x(time(behind)) < axis.rect.left() || axis.x(time(first)) > axis.rect.right() {
+        return;
+    }
     let clamped = |ns: u64| axis.x(ns).clamp(axis.rect.left(), axis.rect.right());
     let (left, right) = (clamped(time(first)), clamped(time(behind)));
     let bottom = axis.rect.top() + RULER_POINTS;

@@ -8,7 +8,7 @@ use super::bands::{self, Band};
 use super::heat_cells::{Cells, Looked};
 use super::heat_engine::{HeatEngine, Source};
 use super::pointer::{Gesture, draw_box, gesture};
-use super::{ViewContext, describe, heat_margins, theme};
+use super::{ViewContext, describe, heat_margins, item_menu, theme};
 use crate::analysis::filter::{Region, TensorRef};
 use crate::analysis::links::Item;
 use crate::analysis::probe::{self, Touched};
@@ -441,6 +441,8 @@ fn lives(ui: &Ui, document: &Document, layout: &TrackLayout, scale: &Scale<'_>) 
 }
 
 fn mouse(ui: &Ui, cx: &mut ViewContext<'_>, response: &egui::Response, scale: &Scale<'_>, track: Track, hit: Hit) {
+    let under = hit.touched.as_ref().map(item).or(hit.tensor.map(Item::Tensor));
+    item_menu::on(response, cx, under);
     let (mouse, drawn) = gesture(ui, response);
     draw_box(ui, drawn);
     let rect = scale.rect;
@@ -614,6 +616,7 @@ fn ruler(ui: &Ui, scale: &Scale<'_>, area: Rect) {
 /// Beside the map: where passes begin, with their tokens' text where it is known; times where rows are time.
 fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
     const APART: f32 = 12.0;
+    const LINES_APART: f32 = 3.0;
     let painter = ui.painter();
     let ink = ui.visuals().weak_text_color();
     let tick = |y: f32| {
@@ -639,17 +642,14 @@ fn row_labels(ui: &Ui, trace: &Trace, scale: &Scale<'_>, left: f32) {
         return;
     }
     let mut last_label = f32::NEG_INFINITY;
-    let mut last_line = f32::NEG_INFINITY;
-    let first = trace.passes.partition_point(|p| f64::from(p.first_op) + f64::from(p.ops) <= scale.ops.start);
-    for (k, pass) in trace.passes.iter().enumerate().skip(first) {
-        if f64::from(pass.first_op) > scale.ops.end {
-            break;
-        }
+    let mut next = trace.passes.partition_point(|p| f64::from(p.first_op) + f64::from(p.ops) <= scale.ops.start);
+    while let Some(pass) = trace.passes.get(next).filter(|pass| f64::from(pass.first_op) <= scale.ops.end) {
+        let k = next;
         let y = scale.y(f64::from(pass.first_op)).max(scale.rect.top());
-        if y - last_line > 3.0 {
-            tick(y);
-            last_line = y;
-        }
+        tick(y);
+        // Long runs have passes by the thousand: those that would have their line in this one's place are passed over.
+        let apart = scale.op(y + LINES_APART);
+        next = (k + 1).max(trace.passes.partition_point(|pass| f64::from(pass.first_op) <= apart));
         if y - last_label > APART && y < scale.rect.bottom() - 9.0 {
             let text = match &pass.text {
                 Some(text) if text.chars().count() <= 8 => format!("{k} {}", text.trim()),

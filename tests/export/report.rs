@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tensorscope::analysis::stats::{self, Scope};
 use tensorscope::analysis::watch::Watch;
-use tensorscope::app::png::png_bytes;
+use tensorscope::app::png::encode_png;
 use tensorscope::export::report::{Picture, Report};
 use tensorscope::state::Action;
 use tensorscope::trace::{Severity, Trace};
@@ -69,7 +69,7 @@ fn reports_of_the_bundled_runs_say_what_stats_says() {
     let picture = Picture {
         title: "a picture".to_owned(),
         alt: "two pixels".to_owned(),
-        png: png_bytes([2, 1], &[255, 0, 0, 255, 0, 0, 255, 255]).unwrap(),
+        png: encode_png([2, 1], 8, &[255, 0, 0, 255, 0, 0, 255, 255]).unwrap(),
     };
     for name in FIXTURES {
         let trace = fixture_run(name).trace;
