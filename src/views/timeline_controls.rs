@@ -61,8 +61,10 @@ fn clock(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     shown.response.on_hover_text("what playback goes evenly along: ops, recorded time, or passes");
 }
 
-/// A speed as people say it.
+/// A speed as people say it, in no more than four digits: films play at any speed that makes them as long as they are.
 pub fn speed_words(clock: Clock, speed: f64) -> String {
+    let power = 10_f64.powi(3 - speed.abs().max(1e-9).log10().floor() as i32);
+    let speed = (speed * power).round() / power;
     let number = match speed {
         1e6.. => format!("{} M", speed / 1e6),
         1e4..1e6 => format!("{} k", speed / 1e3),
