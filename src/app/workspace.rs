@@ -715,7 +715,10 @@ impl Scene for Workspace {
         self.moves = self.state.advance(delta.as_secs_f64() * 1000.0);
         match self.studio.next_frame_in(time.now_s) {
             Some(pause) => context.request_repaint_after(pause),
-            None if self.moves || !self.script.is_done() => context.request_repaint(),
+            // What was asked for begins behind this frame, and goes on in the next.
+            None if self.moves || !self.script.is_done() || !self.pictures_wanted.is_empty() => {
+                context.request_repaint();
+            }
             None => {}
         }
         let waker = self.waker.clone();

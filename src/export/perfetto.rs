@@ -249,16 +249,36 @@ impl<W: Write> Events<'_, W> {
     }
 }
 
-/// Nanoseconds in the unit of the format, to the last of them.
+/// Nanoseconds in the unit of the format, to the last of them. Perfetto reads a float, multiplies it by 1,000 and cuts
+/// off what is behind the point: what would come out one less by that, and so no longer nest, is written as the next
+/// float.
 struct Micros(u64);
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
+        let micros = self.0 as f64 / 1000.0;
+        match ((micros * 1000.0) as u64) < self.0 {
+            true => write!(f, "{}", micros.next_up()),
+            false => write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000),
+        }
     }
 }
 
 /// Text as JSON has it.
 fn quoted(text: &str) -> io::Result<String> {
     Ok(serde_json::to_string(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Micros;
+
+    #[test]
+    fn no_nanosecond_is_lost_where_floats_are_cut_off() {
+        for ns in (0..5_000_000).step_by(7).chain((1 << 50)..(1 << 50) + 10_000) {
+            let text = Micros(ns).to_string();
+            assert_eq!((text.parse::<f64>().unwrap() * 1000.0) as u64, ns, "{text}");
+        }
+        assert_eq!(Micros(1_500).to_string(), "1.500");
+    }
 }

@@ -285,7 +285,7 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// Rows by columns, the more the darker; `cells` are (row, column, value), those that are not there are 0.
+/// Rows by columns, the more the stronger; `cells` are (row, column, value), those that are not there are 0.
 pub fn matrix(
     rows: &[String],
     columns: &[String],
@@ -304,9 +304,11 @@ pub fn matrix(
         }
     }
     let most = sums.iter().copied().fold(0.0, f64::max);
-    let side = ((WIDTH - LEFT) / width.max(1) as f64).min(24.0);
+    let side = ((WIDTH - LEFT) / width.max(1) as f64).min(40.0);
     let tall = (340.0 / height.max(1) as f64).clamp(4.0, 16.0);
-    let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\">\n", tall * height as f64 + BOTTOM);
+    // The names of the first row need some room above.
+    let size = tall * height as f64 + BOTTOM + 4.0;
+    let mut out = format!("<svg viewBox=\"0 -4 {WIDTH} {size:.0}\" role=\"img\">\n");
     for (at, sum) in sums.iter().enumerate().filter(|(_, sum)| **sum > 0.0) {
         let (row, column) = (at / width, at % width);
         let said = format!(
@@ -348,7 +350,7 @@ pub fn matrix(
         out,
         "<text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
         tall * height as f64 + 30.0,
-        escaped(&format!("{row_axis} by {column_axis}; the darkest is {}", unit.text(most)))
+        escaped(&format!("{row_axis} by {column_axis}; the strongest is {}", unit.text(most)))
     );
     out + "</svg>\n"
 }

@@ -80,8 +80,11 @@ fn run(out: &mut impl Write, run: &RunStats) -> io::Result<()> {
     }
     writeln!(out, "</table>")?;
     if run.reuse_reads > 0 {
-        let reads = run.reuse_histogram_reads.iter().map(|reads| *reads as f64).collect();
-        let names: Vec<String> = run.reuse_histogram_bytes.iter().map(|bytes| crate::units::bytes(*bytes)).collect();
+        // Classes below the least distance that occurs are left out.
+        let first = run.reuse_histogram_reads.iter().position(|reads| *reads > 0).unwrap_or(0);
+        let reads = run.reuse_histogram_reads.iter().skip(first).map(|reads| *reads as f64).collect();
+        let names: Vec<String> =
+            run.reuse_histogram_bytes.iter().skip(first).map(|bytes| crate::units::bytes(*bytes)).collect();
         let series = [Series { label: "", class: "third", values: reads }];
         let chart = columns(&names, &series, Unit::Count, "distance");
         let note = "DISK reads by the distinct bytes that were read since the last read of the same range; each class goes up to the next.";
@@ -190,7 +193,7 @@ fn kinds(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     /// Kinds that a chart shows; the table has the others.
     const MOST_BARS: usize = 20;
     let kinds = &numbers.op_kinds;
-    writeln!(out, "<h2>Kinds of op</h2>\n<div class=\"pair\">")?;
+    writeln!(out, "<h2>Kinds of op</h2>")?;
     let names =
         |kinds: &[&crate::analysis::stats::OpKindStats]| kinds.iter().map(|kind| kind.op.clone()).collect::<Vec<_>>();
     if kinds.iter().any(|kind| kind.duration_ns.is_some()) {
@@ -206,7 +209,6 @@ fn kinds(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     let series = disk_and_buffer(by_bytes.iter().map(|kind| [kind.touched_disk_bytes, kind.touched_buffer_bytes]));
     let chart = bars(&names(&by_bytes), &series, Unit::Bytes, false);
     out.write_all(figure("Bytes touched by kind of op", &series, "", &chart).as_bytes())?;
-    writeln!(out, "</div>")?;
     let fields = [
         "op",
         "ops",

@@ -5,7 +5,6 @@ use egui::{Color32, Ui, Vec2};
 use super::analytics_chart::{Chart, Series, Shape, Unit};
 use super::analytics_engine::Tables;
 use super::analytics_matrix::{Colors, Matrix, MatrixView};
-use super::analytics_rows::{BarRow, rows};
 use super::{ViewContext, analytics_compare, theme};
 use crate::analysis::filter::{Condition, Value};
 use crate::analysis::links::Item;
@@ -134,14 +133,14 @@ pub struct Cards<'a> {
 }
 
 /// What of the charts' items is selected.
-struct Marked {
-    layer: Option<u32>,
-    pass: Option<u32>,
-    expert: Option<u32>,
+pub(super) struct Marked {
+    pub layer: Option<u32>,
+    pub pass: Option<u32>,
+    pub expert: Option<u32>,
 }
 
 impl Marked {
-    fn of(document: &Document, item: Option<Item>) -> Self {
+    pub fn of(document: &Document, item: Option<Item>) -> Self {
         let trace = &document.trace;
         let layer_of = |tensor: u32| trace.tensors.get(tensor as usize).and_then(|t| t.layer);
         let (layer, pass, expert) = match item {
@@ -308,80 +307,6 @@ impl Cards<'_> {
         }
     }
 
-    fn op_kinds(&self, ui: &mut Ui, cx: &mut ViewContext<'_>) {
-        let kinds = &self.tables.op_kinds;
-        // Where there are no times, bytes say what kinds are worth.
-        let timed = kinds.iter().any(|kind| kind.duration_ns.is_some_and(|ns| ns > 0));
-        let amount = |at: usize| if timed { kinds[at].duration_ns.unwrap_or(0) } else { kinds[at].touched_bytes };
-        let most = (0..kinds.len()).map(amount).max().unwrap_or(0).max(1);
-        let all = (0..kinds.len()).map(amount).fold(0, u64::saturating_add).max(1);
-        let chosen = cx.state.filter.condition(Column::Op);
-        let row = |at: usize| {
-            let kind = &kinds[at];
-            let share = amount(at) as f64 / all as f64 * 100.0;
-            let number = if timed { units::duration(amount(at)) } else { units::bytes(amount(at)) };
-            let told = format!(
-                "{}: {number}, {share:.1} %, {} ops, {} of DISK and {} of BUFFER touched",
-                kind.op,
-                units::count(kind.ops),
-                units::bytes(kind.touched_disk_bytes),
-                units::bytes(kind.touched_buffer_bytes),
-            );
-            BarRow {
-                name: kind.op.clone(),
-                parts: vec![((amount(at) as f64 / most as f64) as f32, theme::kind(at))],
-                number: format!("{number}  {share:.1} %"),
-                told,
-                selected: chosen == Some(Condition::Is(vec![Value::Text(kind.op.clone())])),
-            }
-        };
-        let bars: Vec<BarRow> = (0..kinds.len()).map(row).collect();
-        let scroll = egui::ScrollArea::vertical().id_salt("kinds of op").auto_shrink([false, false]);
-        let clicked = scroll.show(ui, |ui| rows(ui, &bars, cx.state.theme, true)).inner;
-        if let Some(at) = clicked {
-            // A second click takes the condition away.
-            let filter = cx.state.filter.with_condition(Column::Op, None);
-            let kind = (!bars[at].selected).then(|| kinds[at].op.clone());
-            cx.act(Action::SetFilter { filter: crate::analysis::filter::Filter { kind, ..filter } });
-        }
-    }
-
-    /// Shares of the tracks in what is touched and in what is distinct.
-    fn shares(&self, ui: &mut Ui, cx: &mut ViewContext<'_>) {
-        let run = &self.tables.run;
-        let mut lines = vec![
-            ("touched".to_owned(), [run.touched_disk_bytes, run.touched_buffer_bytes]),
-            ("logged".to_owned(), [run.logged_disk_bytes, run.logged_buffer_bytes]),
-            ("working set".to_owned(), [run.working_set_disk_bytes, run.working_set_buffer_bytes]),
-        ];
-        for phase in crate::trace::Phase::ALL {
-            let stats = run.phase(phase);
-            if stats.passes > 0 {
-                lines.push((
-                    format!("{} touched", phase.label()),
-                    [stats.touched_disk_bytes, stats.touched_buffer_bytes],
-                ));
-            }
-        }
-        let bars: Vec<BarRow> = lines
-            .into_iter()
-            .map(|(name, [disk, buffer])| {
-                let all = (disk as f64 + buffer as f64).max(1.0);
-                let share = |bytes: u64| (bytes as f64 / all) as f32;
-                let percent = f64::from(share(disk)) * 100.0;
-                BarRow {
-                    parts: vec![(share(disk), theme::track(Track::Disk)), (share(buffer), theme::track(Track::Buffer))],
-                    number: format!("{percent:.1} % DISK"),
-                    told: format!("{name}: {} of DISK, {} of BUFFER", units::bytes(disk), units::bytes(buffer)),
-                    name,
-                    selected: false,
-                }
-            })
-            .collect();
-        let scroll = egui::ScrollArea::vertical().id_salt("shares").auto_shrink([false, false]);
-        scroll.show(ui, |ui| rows(ui, &bars, cx.state.theme, false));
-    }
-
     fn reuse(&self, ui: &mut Ui, cx: &ViewContext<'_>, size: Vec2) {
         let run = &self.tables.run;
         let first = run.reuse_histogram_reads.iter().position(|&reads| reads > 0).unwrap_or(0);
@@ -405,90 +330,9 @@ impl Cards<'_> {
         };
         chart.ui(ui, size);
     }
-
-    fn by_expert_layer(&self, ui: &mut Ui, cx: &mut ViewContext<'_>, card: Card, size: Vec2) {
-        let layers = &self.tables.experts.layers;
-        let (unit, values): (Unit, Vec<Option<f64>>) = match card {
-            Card::Entropy => (Unit::Bits, layers.iter().map(|l| l.entropy_bits).collect()),
-            Card::Overlap => (Unit::Share, layers.iter().map(|l| l.overlap).collect()),
-            _ => (Unit::Count, layers.iter().map(|l| l.never_used.map(f64::from)).collect()),
-        };
-        let at = |layer: Option<u32>| layer.and_then(|layer| layers.iter().position(|row| row.layer == Some(layer)));
-        let chart = Chart {
-            title: &card.title(cx.state.heat.measure),
-            unit,
-            shape: Shape::Bars,
-            series: vec![Series { name: "", color: theme::EXPERTS, values }],
-            name: &|item| layers.get(item).map_or_else(String::new, |row| layer_name(row.layer)),
-            tick: &|item| layers.get(item).and_then(|row| row.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
-            selected: at(Marked::of(self.document, cx.state.selection).layer),
-            compared: at(Marked::of(self.document, cx.state.compared).layer),
-            theme: cx.state.theme,
-        };
-        if let Some(row) = chart.ui(ui, size).and_then(|item| layers.get(item)) {
-            select_layer(cx, row.layer);
-        }
-    }
-
-    fn expert_uses(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>, size: Vec2) {
-        let (layers, experts) = (&self.tables.experts.layers, &self.tables.experts.experts);
-        let firsts: Vec<usize> = layers
-            .iter()
-            .scan(0, |next, layer| {
-                let first = *next;
-                *next += layer.experts as usize;
-                Some(first)
-            })
-            .collect();
-        let of = |row: usize, column: usize| {
-            let layer = layers.get(row).filter(|layer| column < layer.experts as usize);
-            layer.and_then(|_| experts.get(firsts[row] + column))
-        };
-        let told = |row: usize, column: usize| {
-            let Some(uses) = of(row, column) else { return "no such expert".to_owned() };
-            let layer = layer_name(uses.layer);
-            let (ops, passes) = (units::count(uses.ops), units::count(uses.passes));
-            format!(
-                "{layer}, expert {}\nused by {ops} ops in {passes} passes\n{} touched",
-                uses.expert,
-                units::bytes(uses.touched_bytes)
-            )
-        };
-        let marked = Marked::of(self.document, cx.state.selection);
-        let row = marked.layer.and_then(|layer| layers.iter().position(|row| row.layer == Some(layer)));
-        let phase = cx.state.phase.map_or(0, |phase| phase as u64 + 1);
-        let matrix = Matrix {
-            title: &Card::ExpertUses.title(cx.state.heat.measure),
-            rows: layers.len(),
-            columns: layers.iter().map(|layer| layer.experts as usize).max().unwrap_or(0),
-            value: &|row, column| of(row, column).map_or(0, |uses| uses.ops),
-            told: &told,
-            row_name: &|row| layers.get(row).and_then(|l| l.layer).map_or_else(|| "-".to_owned(), |l| l.to_string()),
-            column_name: &|column| column.to_string(),
-            selected_row: row.filter(|_| marked.expert.is_none()),
-            selected_column: None,
-            selected_cell: row.zip(marked.expert.map(|expert| expert as usize)),
-            colors: Colors {
-                palette: cx.state.heat.palette,
-                scale: cx.state.heat.scale,
-                theme: cx.state.theme,
-                values: self.document.number * 4 + phase,
-            },
-        };
-        if let Some((row, column)) = matrix.ui(ui, &mut self.matrices[1], size)
-            && let Some(uses) = of(row, column)
-        {
-            let tensors = (0_u32..).zip(&self.document.trace.tensors);
-            let mut of_layer =
-                tensors.filter(|(_, t)| t.layer == uses.layer && t.experts.is_some_and(|e| e > uses.expert));
-            if let Some((tensor, _)) = of_layer.next() {
-                cx.select_item(Item::Expert { tensor, expert: uses.expert });
-            }
-        }
-    }
 }
 
-fn layer_name(layer: Option<u32>) -> String {
+pub(super) fn layer_name(layer: Option<u32>) -> String {
     layer.map_or_else(|| "no layer".to_owned(), |layer| format!("layer {layer}"))
 }
 
@@ -501,7 +345,7 @@ fn pass_name(row: &PassStats) -> String {
 }
 
 /// Ops without a layer are listed, since there is nothing to select.
-fn select_layer(cx: &mut ViewContext<'_>, layer: Option<u32>) {
+pub(super) fn select_layer(cx: &mut ViewContext<'_>, layer: Option<u32>) {
     match layer {
         Some(layer) => cx.select_item(Item::Layer(layer)),
         None => {

@@ -150,16 +150,14 @@ fn exports(ui: &mut Ui, cx: &mut ViewContext<'_>, wishes: &mut MenuWishes) {
 
 /// What a name says of its format; Parquet is written into folders, which need no ending.
 fn format_of(path: &str) -> RunFormat {
+    let endings = [
+        (".csv", RunFormat::Csv),
+        (".perfetto.json", RunFormat::Perfetto),
+        (".perfetto", RunFormat::Perfetto),
+        (".json", RunFormat::Json),
+    ];
     let name = path.to_lowercase();
-    if name.ends_with(".csv") {
-        RunFormat::Csv
-    } else if name.ends_with(".perfetto.json") || name.ends_with(".perfetto") {
-        RunFormat::Perfetto
-    } else if name.ends_with(".json") {
-        RunFormat::Json
-    } else {
-        RunFormat::Parquet
-    }
+    endings.into_iter().find(|(ending, _)| name.ends_with(ending)).map_or(RunFormat::Parquet, |(_, format)| format)
 }
 
 fn entry(ui: &mut Ui, cx: &mut ViewContext<'_>, command: &Command, label: &str) {

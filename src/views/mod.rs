@@ -6,6 +6,8 @@ mod analytics_cards;
 mod analytics_chart;
 mod analytics_compare;
 mod analytics_engine;
+mod analytics_experts;
+mod analytics_lists;
 mod analytics_matrix;
 mod analytics_rows;
 pub mod bands;

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tensorscope::analysis::table_rows::Rows;
-use tensorscope::analysis::watch::Watch;
 use tensorscope::export::RunExport;
 use tensorscope::formats::{Progress, open};
 use tensorscope::trace::Trace;
@@ -31,12 +30,6 @@ fn fixture_run(name: &str) -> RunExport {
 fn whole(trace: Trace, name: &str) -> RunExport {
     let rows = Arc::new(Rows::All(trace.op_count() as u32));
     RunExport { trace: Arc::new(trace), name: name.to_owned(), rows }
-}
-
-fn perfetto(run: &RunExport) -> serde_json::Value {
-    let mut out = Vec::new();
-    run.write_perfetto(&mut out, Watch::nobody()).unwrap();
-    serde_json::from_slice(&out).unwrap()
 }
 
 fn tensorscope(arguments: &[&str]) -> std::process::Output {

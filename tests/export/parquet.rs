@@ -73,7 +73,7 @@ fn check_accesses(run: &RunExport, folder: &Path) {
             let base = layouts[tensor.track as usize].bases[tensor_index as usize];
             let flag = |name: &str| batch.column_by_name(name).unwrap().as_boolean().value(row);
             let slot = batch.column_by_name("slot").unwrap().as_primitive::<UInt8Type>();
-            let slot = slot.is_valid(row).then(|| slot.value(row)).unwrap_or(DESTINATION_SLOT);
+            let slot = if slot.is_valid(row) { slot.value(row) } else { DESTINATION_SLOT };
             let of_op = (
                 u32_at(&batch, "op", row).unwrap() as usize,
                 u32_at(&batch, "pass_index", row),

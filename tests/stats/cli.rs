@@ -87,7 +87,7 @@ fn csv_and_json_have_the_same_fields_and_values() {
                     Value::Null => cell.is_empty(),
                     Value::String(text) => text == cell,
                     Value::Array(values) => cell.split("; ").filter(|part| !part.is_empty()).count() == values.len(),
-                    other => other.to_string() == *cell,
+                    other => format!("{other}") == *cell,
                 };
                 assert!(same, "{by} {name}: {cell:?} {}", object[name]);
             }
