@@ -46,6 +46,8 @@ pub enum Rank {
     /// From the beginning of a word in it.
     Word,
     Substring,
+    /// Every word of what was typed, each from the beginning of a word.
+    Words,
     /// Every word of what was typed, somewhere.
     Scattered,
 }
@@ -239,8 +241,11 @@ impl Matcher {
                         (lower.as_str(), start..start + text.len())
                     }
                     None => {
-                        let all = words.len() > 1 && words.iter().all(|word| lower.contains(word.as_str()));
-                        return all.then_some(Rank::Scattered);
+                        let begins = |word: &str| lower.match_indices(word).any(|(at, _)| begins_word(&lower, at));
+                        return match words.len() > 1 && words.iter().all(|word| lower.contains(word.as_str())) {
+                            true if words.iter().all(|word| begins(word)) => Some(Rank::Words),
+                            all => all.then_some(Rank::Scattered),
+                        };
                     }
                 }
             }
@@ -270,7 +275,8 @@ mod tests {
         assert_eq!(rank("qcur", "Qcur-5"), Some(Rank::Prefix));
         assert_eq!(rank("attn_q", "blk.5.attn_q.weight"), Some(Rank::Word));
         assert_eq!(rank("ttn", "blk.5.attn_q.weight"), Some(Rank::Substring));
-        assert_eq!(rank("attn_q 5", "blk.5.attn_q.weight"), Some(Rank::Scattered));
+        assert_eq!(rank("attn_q 5", "blk.5.attn_q.weight"), Some(Rank::Words));
+        assert_eq!(rank("attn_q 5", "blk.15.attn_q.weight"), Some(Rank::Scattered));
         assert_eq!(rank("attn_q 6", "blk.5.attn_q.weight"), None);
         assert_eq!(rank("q", "kq.q"), Some(Rank::Word), "a later place is better");
         assert_eq!(rank("/attn_[qk]/", "blk.5.ATTN_K.weight"), Some(Rank::Word));

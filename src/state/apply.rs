@@ -60,7 +60,7 @@ impl AppState {
             let (heat, table, interface) = (self.heat.clone(), self.table.clone(), self.interface.clone());
             let playback = self.playback.chosen();
             let (theme, film, view) = (self.theme, self.film, self.view);
-            *self = Self { theme, film, heat, table, interface, playback, view, ..Self::default() };
+            *self = Self { heat, table, view, theme, interface, playback, film, ..Self::default() };
         }
         // Its steps name items by number.
         self.history = super::History::default();

@@ -12,6 +12,9 @@ use crate::state::{Action, RunFormat};
 use crate::trace::Phase;
 use crate::units;
 
+/// The phase to the right of the counts needs some of it.
+const ROOM_FOR_COUNTS: f32 = 400.0;
+
 /// What the menu asks of the window that no Action does: a file dialog.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct MenuWishes {
@@ -42,12 +45,14 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, search: &mut SearchView, recent
         ui.separator();
         let (trace, model) = (&document.trace, &document.trace.meta.model);
         ui.strong(model.name.clone().unwrap_or_else(|| document.name()));
-        ui.weak(format!(
-            "{} passes, {} ops, {}",
-            units::count(trace.passes.len() as u64),
-            units::count(trace.op_count() as u64),
-            units::duration(trace.duration_ns())
-        ));
+        if ui.available_width() > ROOM_FOR_COUNTS {
+            ui.weak(format!(
+                "{} passes, {} ops, {}",
+                units::count(trace.passes.len() as u64),
+                units::count(trace.op_count() as u64),
+                units::duration(trace.duration_ns())
+            ));
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let phases = [(None, "both phases"), (Some(Phase::Prompt), "prompt"), (Some(Phase::Generate), "generate")];
             choice(ui, "phase", cx.state.phase, &phases, |phase| cx.act(Action::SetPhase { phase }));

@@ -14,7 +14,10 @@ use crate::units;
 
 /// Hits of a kind that are listed where there are several kinds.
 const HITS_OF_SEVERAL: usize = 8;
-const FIELD_POINTS: f32 = 190.0;
+/// Width of the field, in a wide window and in a narrow one.
+const FIELD_POINTS: [f32; 2] = [90.0, 190.0];
+/// Of the window's width, what the field takes in between.
+const FIELD_SHARE: f32 = 0.15;
 const LIST_POINTS: [f32; 2] = [440.0, 380.0];
 const QUICK: Motion = Motion { duration_ms: 200.0, easing: crate::state::camera::Easing::EaseInOut };
 
@@ -122,7 +125,8 @@ impl SearchView {
             self.text_of.clone_from(&cx.state.interface.search);
         }
         let (up, down, choice) = if ui.memory(|m| m.has_focus(id)) { keys(ui) } else { (0, 0, None) };
-        let field = TextEdit::singleline(&mut self.text).id(id).hint_text("search  /").desired_width(FIELD_POINTS);
+        let width = (ui.ctx().content_rect().width() * FIELD_SHARE).clamp(FIELD_POINTS[0], FIELD_POINTS[1]);
+        let field = TextEdit::singleline(&mut self.text).id(id).hint_text("search  /").desired_width(width);
         let edit = ui.add(field);
         edit.widget_info(|| {
             let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Search");
