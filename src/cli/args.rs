@@ -37,7 +37,7 @@ pub enum Command {
     Report(ReportArgs),
     /// Write the window, or one panel of it, as a PNG file
     Render(RenderArgs),
-    /// Write a film of the window, or of one panel: numbered PNG files of every frame, and a manifest
+    /// Write the window, or one panel, frame by frame as PNG files
     Record(RecordArgs),
     /// List every Action that scripts, keys and menus can send
     Actions(ActionsArgs),

@@ -27,7 +27,7 @@ const MOST_WAITING: u32 = 64;
 /// How long a wait for a place in the ring goes on before the GPU is asked for news.
 const PATIENCE: Duration = Duration::from_millis(1);
 /// A film that makes no headway for so long has lost its GPU or its disk.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// Why a film is not written, or not all of it.
 #[derive(Debug, thiserror::Error)]
