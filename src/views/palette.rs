@@ -200,7 +200,11 @@ fn score(text: &str, label: &str) -> Option<i32> {
     let score = best.into_iter().flatten().max()?;
     let (joined, typed): (String, String) =
         (label.iter().filter(|c| !c.is_whitespace()).collect(), text.iter().collect());
-    let whole = if joined.contains(&typed) { WHOLE } else { 0 };
+    let whole = match joined.contains(&typed) {
+        true if joined == typed => 2 * WHOLE,
+        true => WHOLE,
+        false => 0,
+    };
     // Of labels that fit as well, the shorter one is more of what was typed.
     Some(score + whole - (label.len() / 8) as i32)
 }
