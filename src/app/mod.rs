@@ -7,6 +7,7 @@ pub mod frame;
 pub mod headless;
 pub mod input;
 pub mod loader;
+pub mod memory;
 mod panels;
 pub mod pictures;
 pub mod png;

@@ -10,7 +10,7 @@ use super::bench_window::{BenchWindow, Frames, milliseconds};
 use crate::analysis::filter::Filter;
 use crate::analysis::table_columns::Column;
 use crate::analysis::table_rows::{RowsQuery, SortKey};
-use crate::app::workspace::private_memory;
+use crate::app::memory::private_memory;
 use crate::state::camera::Motion;
 use crate::state::table_choices::Place;
 use crate::state::{Action, Document, View};

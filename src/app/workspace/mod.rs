@@ -1,29 +1,32 @@
 //! The product as a scene: state, panels, the run that is being read, and what they ask of each other.
 
+mod dialogs;
+mod docking;
+mod files;
+mod pictures;
+mod settings;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
 
 use egui::{CentralPanel, Panel, Rect, Ui};
-use egui_tiles::{Behavior, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
+use egui_tiles::Tree;
 
-use super::exporter::{Exporter, Written, run_name, write_run};
-use super::film::manifest::FilmedRun;
-use super::film::studio::{News, Pose, Studio};
+use self::dialogs::Chosen;
+use self::files::RowsWanted;
+use self::pictures::PictureWanted;
+use super::exporter::Exporter;
+use super::film::studio::Studio;
 use super::loader::{Loader, Message};
-use super::panels;
-use super::pictures::write_report;
+use super::memory::private_memory;
 use super::script::Script;
-use super::settings::{self, Keeper, Settings};
-use super::{FrameTime, Scene, Waker};
-use crate::analysis::links::Item;
-use crate::export::{ExportError, RowKind, RunExport};
+use super::settings::{self as kept, Keeper};
+use super::{FrameTime, Scene, Waker, panels};
 use crate::formats::ReadError;
 use crate::gpu::{FrameGpu, Gpu, GpuError};
-use crate::state::film_choices::{FilmOrder, Part};
-use crate::state::table_choices::RowFormat;
-use crate::state::{Action, AppState, Document, Effect, RunFormat, Theme, View};
-use crate::trace::{Trace, Track};
+use crate::state::{Action, AppState, Document, Effect, Theme, View};
+use crate::trace::Trace;
 use crate::views::access_list::AccessView;
 use crate::views::analytics::AnalyticsView;
 use crate::views::graph::GraphView;
@@ -35,13 +38,10 @@ use crate::views::span_totals::SpanView;
 use crate::views::status::Status;
 use crate::views::table::{TableKeys, TableView};
 use crate::views::timeline::TimelineView;
-use crate::views::{ViewContext, describe, health, hint, inspector, key_sheet, keys, menu, status, theme};
+use crate::views::{ViewContext, describe, hint, key_sheet, keys, menu, status, theme};
 
 /// The status line's numbers change at most this often, or they would make pictures of their own.
 const STATUS_SECONDS: f64 = 0.5;
-
-/// Free space around what a panel shows, in points.
-const PANEL_MARGIN: egui::Margin = egui::Margin { left: 4, right: 2, top: 2, bottom: 2 };
 
 /// How the scene is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,25 +50,6 @@ pub struct Options {
     pub only: Option<View>,
     /// Leave out what differs from run to run: times and memory.
     pub reproducible: bool,
-}
-
-/// What came of a dialog; nothing where it was closed.
-enum Chosen {
-    Run(Option<PathBuf>),
-    Rows(Option<PathBuf>, RowFormat),
-    Export(Option<PathBuf>, RunFormat),
-    Report(Option<PathBuf>),
-}
-
-enum RowsWanted {
-    Copy(RowFormat),
-    Export(PathBuf, RowFormat),
-}
-
-/// A still or a film that is to be begun.
-enum PictureWanted {
-    Still(FilmOrder),
-    Film(FilmOrder),
 }
 
 pub struct Workspace {
@@ -165,58 +146,6 @@ impl Workspace {
         }
     }
 
-    /// Takes up the choices that `path` keeps between starts, and keeps what is chosen from now on.
-    pub fn use_settings(&mut self, path: PathBuf) {
-        let (read, fault) = Settings::read(&path);
-        self.status.problem = fault;
-        self.state.theme = read.theme;
-        self.state.heat.palette = read.palette;
-        let mut first = vec![Action::SetUiScale { scale: read.ui_scale }];
-        first.extend(read.columns.clone().map(|columns| Action::SetColumns { columns }));
-        for action in first {
-            // A column that is none is not worth a word.
-            self.state.apply(&action);
-        }
-        if let Some(part) = &read.panels {
-            self.tree = panels::restore(part);
-        }
-        self.state.interface.closed.clone_from(&read.closed);
-        self.state.interface.hint_shown = !read.hint_seen;
-        self.hint_seen = read.hint_seen;
-        self.recent_runs.clone_from(&read.recent_runs);
-        self.palette.recent.clone_from(&read.recent_commands);
-        self.keeper = Some(Keeper::new(path, read));
-    }
-
-    fn settings(&self) -> Settings {
-        let first = panels::describe(&panels::first_arrangement());
-        let columns = &self.state.table.columns;
-        Settings {
-            theme: self.state.theme,
-            ui_scale: self.state.interface.ui_scale,
-            palette: self.state.heat.palette,
-            columns: (!self.state.table.has_usual_columns()).then(|| columns.clone()),
-            panels: panels::describe(&self.tree).filter(|part| Some(part) != first.as_ref()),
-            closed: self.state.interface.closed.clone(),
-            recent_runs: self.recent_runs.clone(),
-            recent_commands: self.palette.recent.clone(),
-            hint_seen: self.hint_seen,
-        }
-    }
-
-    /// Keeps what was chosen, once it has been so for a moment.
-    fn keep_settings(&mut self, context: &egui::Context, now_s: f64) {
-        if self.keeper.is_none() {
-            return;
-        }
-        let now = self.settings();
-        match self.keeper.as_mut().map_or(Ok(None), |keeper| keeper.look(&now, now_s)) {
-            Ok(None) => {}
-            Ok(Some(seconds)) => context.request_repaint_after(std::time::Duration::from_secs_f64(seconds)),
-            Err(problem) => self.status.problem = Some(problem),
-        }
-    }
-
     /// Starts to read a run; what is shown stays until there is something of it.
     pub fn open(&mut self, path: PathBuf) {
         match Loader::start(path, self.waker.clone()) {
@@ -298,65 +227,6 @@ impl Workspace {
         self.studio.counted().map(|(frames, _)| frames)
     }
 
-    /// The window once more, for pictures of it: all of it or one panel alone, without times, memory and cursor.
-    pub(super) fn twin(&self, only: Option<View>) -> Self {
-        let options = Options { only, reproducible: true };
-        let mut twin = Self::new(self.status.adapter.clone(), Waker::none(), options);
-        twin.is_twin = true;
-        twin.pose_as(self);
-        twin
-    }
-
-    /// Has a twin show what `window` shows.
-    pub(super) fn pose_as(&mut self, window: &Self) {
-        self.state = window.state.clone();
-        self.state.hover = None;
-        self.tree = window.tree.clone();
-        self.panel_resets = window.panel_resets;
-        self.shown_view = window.shown_view;
-        self.table.scroll_as(&window.table);
-    }
-
-    /// What of the window is asked for, and where that is.
-    fn pose(&self, order: &FilmOrder) -> Pose {
-        let (window, pixels_per_point) = self.window;
-        let only = match order.choices.part {
-            Part::All => self.options.only,
-            Part::Panel => Some(self.state.full_screen.or(self.under).unwrap_or(self.state.view)),
-            Part::View(view) => Some(view),
-        };
-        let place = only.and_then(|view| self.places.iter().find(|(at, _)| *at == view)).map(|(_, place)| *place);
-        Pose::new(only, place.unwrap_or(window), order.choices.scale.unwrap_or(pixels_per_point))
-    }
-
-    /// Begins the stills and films that were asked for, and goes on with them.
-    fn make_pictures(&mut self, gpu: &Gpu) {
-        let mut studio = std::mem::take(&mut self.studio);
-        for wanted in std::mem::take(&mut self.pictures_wanted) {
-            let Some(document) = self.state.document.clone() else {
-                self.status.problem = Some("there is no run to make pictures of; open one".to_owned());
-                continue;
-            };
-            let begun = match &wanted {
-                PictureWanted::Still(order) => studio.begin_still(gpu, self, order, self.pose(order)),
-                PictureWanted::Film(order) => {
-                    let run = FilmedRun::new(document.name(), &document.trace);
-                    studio.begin_film(gpu, self, order, self.pose(order), run)
-                }
-            };
-            if let Err(error) = begun {
-                self.status.problem = Some(error.to_string());
-            }
-        }
-        for news in studio.work(gpu, self) {
-            match news {
-                News::Done(what) => self.status.notice = Some(what),
-                News::Failed(why) => self.status.problem = Some(why),
-            }
-        }
-        self.studio = studio;
-    }
-
     fn do_actions(&mut self, actions: Vec<Action>) {
         // Cameras move by themselves after much that has something to say.
         if actions.iter().any(|action| !action.is_camera()) {
@@ -417,7 +287,7 @@ impl Workspace {
                     match result {
                         Ok(trace) => {
                             self.status.problem = None;
-                            settings::opened(&mut self.recent_runs, &path);
+                            kept::opened(&mut self.recent_runs, &path);
                             self.forget_cameras();
                             self.show(path, trace);
                         }
@@ -437,144 +307,6 @@ impl Workspace {
                 Action::LookAt { .. } | Action::ShowSpan { .. } | Action::Pan { .. } | Action::Zoom { .. }
             )
         });
-    }
-
-    /// Asks in a dialog of the system's, in a thread: dialogs block.
-    fn choose(&mut self, ask: impl FnOnce() -> Chosen + Send + 'static) {
-        let (send, receive) = sync_channel(1);
-        let waker = self.waker.clone();
-        let spawned = std::thread::Builder::new().name("dialog".to_owned()).spawn(move || {
-            // The window may be gone by now.
-            drop(send.send(ask()));
-            waker.wake();
-        });
-        match spawned {
-            Ok(_) => self.chosen = Some(receive),
-            Err(error) => self.status.problem = Some(format!("no dialog: {error}")),
-        }
-    }
-
-    fn choose_run(&mut self, folder: bool) {
-        self.choose(move || {
-            let dialog = rfd::FileDialog::new().set_title("Open a run");
-            Chosen::Run(if folder { dialog.pick_folder() } else { dialog.pick_file() })
-        });
-    }
-
-    fn choose_rows_file(&mut self, format: RowFormat) {
-        self.choose(move || {
-            let dialog =
-                rfd::FileDialog::new().set_title("Export rows").set_file_name(format!("rows.{}", format.name()));
-            Chosen::Rows(dialog.save_file(), format)
-        });
-    }
-
-    fn choose_export(&mut self, format: RunFormat) {
-        self.choose(move || {
-            let dialog = rfd::FileDialog::new().set_title(format!("Export as {}", format.label()));
-            let path = match format {
-                RunFormat::Parquet => dialog.set_title("Folder of Parquet files to add the run to").pick_folder(),
-                RunFormat::Perfetto => dialog.set_file_name("run.perfetto.json").save_file(),
-                RunFormat::Csv => dialog.set_file_name("ops.csv").save_file(),
-                RunFormat::Json => dialog.set_file_name("ops.json").save_file(),
-            };
-            Chosen::Export(path, format)
-        });
-    }
-
-    /// Copies and exports rows, once the table has those that were asked for, and says what came of it.
-    fn carry_rows(&mut self) {
-        if self.table.fault().is_some() {
-            // It is said already; rows of another filter are not what was asked for.
-            self.rows_wanted.clear();
-        }
-        if !self.rows_wanted.is_empty() && !self.table.is_working() {
-            for wanted in std::mem::take(&mut self.rows_wanted) {
-                match wanted {
-                    RowsWanted::Copy(format) => {
-                        if let Some((text, said)) = self.table.copied(&self.state, format) {
-                            self.copied = Some(text);
-                            self.status.notice = Some(said);
-                        }
-                    }
-                    RowsWanted::Export(path, format) => self.export(path, format),
-                }
-            }
-        }
-        if let Some(result) = self.exporter.as_ref().and_then(Exporter::poll)
-            && let Some(exporter) = self.exporter.take()
-        {
-            match result {
-                Ok(written) => {
-                    self.status.notice = Some(format!("wrote {written} to {}", exporter.path.display()));
-                }
-                Err(ExportError::Cancelled) => self.status.notice = Some("the export was stopped".to_owned()),
-                Err(error) => self.status.problem = Some(error.to_string()),
-            }
-        }
-    }
-
-    fn export(&mut self, path: PathBuf, format: RowFormat) {
-        if self.is_writing() {
-            return;
-        }
-        let Some(listed) = self.table.listed(&self.state) else { return };
-        let started = Exporter::rows(listed, path, format, self.waker.clone());
-        self.take_exporter(started);
-    }
-
-    /// Writes the ops that the filter lets through, for other tools.
-    fn export_run(&mut self, path: PathBuf, format: RunFormat) {
-        let Some(document) = self.whole_document() else { return };
-        if self.is_writing() {
-            return;
-        }
-        let (filter, phase, order) = (self.state.filter.clone(), self.state.phase, self.state.heat.order);
-        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
-            let track = filter.region.map_or(Track::Disk, |region| region.track);
-            let layout = document.layouts(order)[track as usize];
-            let (trace, name) = (document.trace.clone(), run_name(&document.path));
-            let run = RunExport::new(trace, name, &filter, phase, layout, watch)?;
-            write_run(&run, RowKind::Ops, format, path, watch)
-        });
-        self.take_exporter(started);
-    }
-
-    /// Writes the run's figures, charts and pictures; these are drawn by a GPU context of their own.
-    fn write_report(&mut self, path: PathBuf) {
-        let Some(document) = self.whole_document() else { return };
-        if self.is_writing() {
-            return;
-        }
-        let started = Exporter::start(path, self.waker.clone(), move |path, watch| {
-            write_report(document.trace.clone(), &document.path, path, watch)?;
-            Ok(Written { count: 1, what: "report" })
-        });
-        self.take_exporter(started);
-    }
-
-    /// The run, once all of it was read.
-    fn whole_document(&mut self) -> Option<Arc<Document>> {
-        let document = self.state.document.clone()?;
-        if !document.complete {
-            self.status.problem = Some("the run is being read; export it when that is done".to_owned());
-        }
-        document.complete.then_some(document)
-    }
-
-    /// Whether a file is being written, which the status line then says.
-    fn is_writing(&mut self) -> bool {
-        if self.exporter.is_some() {
-            self.status.problem = Some("an export is being written; wait for it or stop it".to_owned());
-        }
-        self.exporter.is_some()
-    }
-
-    fn take_exporter(&mut self, started: std::io::Result<Exporter>) {
-        match started {
-            Ok(exporter) => self.exporter = Some(exporter),
-            Err(error) => self.status.problem = Some(format!("no thread to write with: {error}")),
-        }
     }
 
     fn update_status(&mut self, time: FrameTime) {
@@ -605,69 +337,6 @@ impl Workspace {
             self.status.memory_bytes = private_memory();
         }
     }
-
-    fn panel(
-        &mut self,
-        ui: &mut Ui,
-        view: View,
-        actions: &mut Vec<Action>,
-        hover: &mut Option<Item>,
-        gpu: &mut FrameGpu<'_>,
-    ) {
-        let mut cx = ViewContext { state: &self.state, actions, hover };
-        match view {
-            View::Graph => self.graph.ui(ui, &mut cx, gpu),
-            View::Heatmap => self.heatmap.ui(ui, &mut cx, gpu),
-            View::Timeline => self.timeline.ui(ui, &mut cx),
-            View::Table => self.table.ui(ui, &mut cx, std::mem::take(&mut self.table_keys)),
-            View::Health => health::ui(ui, &mut cx),
-            View::Inspector => inspector::ui(ui, &mut cx, &self.region, &self.span, &mut self.accesses),
-            View::Analytics => self.analytics.ui(ui, &mut cx),
-        }
-    }
-
-    fn panels(&mut self, ui: &mut Ui, actions: &mut Vec<Action>, hover: &mut Option<Item>, gpu: &mut FrameGpu<'_>) {
-        self.places.clear();
-        if let Some(view) = self.options.only.or(self.state.full_screen) {
-            if self.options.only.is_none() {
-                ui.horizontal(|ui| {
-                    ui.strong(view.title());
-                    if ui.button("\u{2716} Back to all panels").on_hover_text("Esc").clicked() {
-                        actions.push(Action::FullScreen { view: None });
-                    }
-                });
-            }
-            self.places.push((view, ui.available_rect_before_wrap()));
-            self.panel(ui, view, actions, hover, gpu);
-            return;
-        }
-        if self.panel_resets != self.state.interface.panel_resets {
-            self.panel_resets = self.state.interface.panel_resets;
-            self.tree = panels::first_arrangement();
-        }
-        let panes: Vec<(TileId, View)> = self.tree.tiles.iter().filter_map(|(id, tile)| pane(*id, tile)).collect();
-        for (id, view) in panes {
-            self.tree.set_visible(id, !self.state.interface.closed.contains(&view));
-        }
-        if View::ALL.iter().all(|view| self.state.interface.closed.contains(view)) {
-            ui.vertical_centered(|ui| {
-                ui.add_space(ui.available_height() * 0.4);
-                ui.label("All panels are closed; the View menu has each.");
-                if ui.button("Panels where they were at first").clicked() {
-                    actions.push(Action::ResetPanels);
-                }
-            });
-            return;
-        }
-        if self.shown_view != self.state.view {
-            self.shown_view = self.state.view;
-            let view = self.state.view;
-            self.tree.make_active(|_, tile| matches!(tile, Tile::Pane(pane) if *pane == view));
-        }
-        let mut tree = std::mem::replace(&mut self.tree, Tree::empty(egui::Id::unique("panels")));
-        tree.ui(&mut Panels { workspace: self, actions, hover, gpu }, ui);
-        self.tree = tree;
-    }
 }
 
 impl Scene for Workspace {
@@ -680,16 +349,7 @@ impl Scene for Workspace {
     fn update(&mut self, context: &egui::Context, time: FrameTime) {
         self.take_loaded();
         self.graph.take_answers();
-        if let Some(chosen) = self.chosen.as_ref().and_then(|c| c.try_recv().ok()) {
-            self.chosen = None;
-            match chosen {
-                Chosen::Run(Some(path)) => self.open(path),
-                Chosen::Rows(Some(path), format) => self.act(Action::ExportRows { path, format }),
-                Chosen::Export(Some(path), format) => self.act(Action::ExportRun { path, format }),
-                Chosen::Report(Some(path)) => self.act(Action::WriteReport { path }),
-                Chosen::Run(None) | Chosen::Rows(None, _) | Chosen::Export(None, _) | Chosen::Report(None) => {}
-            }
-        }
+        self.take_chosen();
         let asked = std::mem::take(&mut self.actions);
         self.do_actions(asked);
         // A script speaks of a run, so it waits until there is one.
@@ -780,10 +440,7 @@ impl Scene for Workspace {
                 self.choose_export(format);
             }
             if wishes.report {
-                self.choose(|| {
-                    let dialog = rfd::FileDialog::new().set_title("Report").set_file_name("report.html");
-                    Chosen::Report(dialog.save_file())
-                });
+                self.choose_report();
             }
         }
         let frame = egui::Frame::central_panel(ui.style()).inner_margin(2.0);
@@ -791,7 +448,7 @@ impl Scene for Workspace {
             if self.state.document.is_some() {
                 self.panels(ui, &mut actions, &mut hover, gpu);
             } else {
-                welcome(ui, self.loader.is_some(), self.status.problem.as_deref());
+                docking::welcome(ui, self.loader.is_some(), self.status.problem.as_deref());
             }
         });
         if let Some(format) = self.table.choose_file.take() {
@@ -864,96 +521,4 @@ impl Scene for Workspace {
             None => "tensorscope".to_owned(),
         }
     }
-}
-
-/// What stands where no run does.
-fn welcome(ui: &mut Ui, loading: bool, problem: Option<&str>) {
-    ui.vertical_centered(|ui| {
-        ui.add_space(ui.available_height() * 0.35);
-        ui.heading("tensorscope");
-        match problem {
-            Some(problem) => {
-                ui.label(problem);
-            }
-            None if loading => {
-                ui.label("reading the run");
-            }
-            None => {
-                ui.label("Drop a run here, or open one from the File menu.");
-            }
-        }
-    });
-}
-
-fn pane(id: TileId, tile: &Tile<View>) -> Option<(TileId, View)> {
-    match tile {
-        Tile::Pane(view) => Some((id, *view)),
-        Tile::Container(_) => None,
-    }
-}
-
-/// The panels, seen from the tree that places them.
-struct Panels<'a, 'g> {
-    workspace: &'a mut Workspace,
-    actions: &'a mut Vec<Action>,
-    hover: &'a mut Option<Item>,
-    gpu: &'a mut FrameGpu<'g>,
-}
-
-impl Behavior<View> for Panels<'_, '_> {
-    fn pane_ui(&mut self, ui: &mut Ui, _id: TileId, view: &mut View) -> UiResponse {
-        self.workspace.places.push((*view, ui.max_rect()));
-        egui::Frame::new().inner_margin(PANEL_MARGIN).show(ui, |ui| {
-            self.workspace.panel(ui, *view, self.actions, self.hover, self.gpu);
-        });
-        UiResponse::None
-    }
-
-    fn tab_title_for_pane(&mut self, view: &View) -> egui::WidgetText {
-        view.title().into()
-    }
-
-    fn top_bar_right_ui(
-        &mut self,
-        tiles: &Tiles<View>,
-        ui: &mut Ui,
-        _id: TileId,
-        tabs: &egui_tiles::Tabs,
-        _scroll: &mut f32,
-    ) {
-        let Some(Tile::Pane(view)) = tabs.active.and_then(|id| tiles.get(id)) else { return };
-        let label = format!("Close panel: {}", view.title());
-        let close =
-            ui.add(egui::Button::new("\u{2716}").frame(false)).on_hover_text(format!("{label}; the View menu has it"));
-        close.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
-        if close.clicked() {
-            self.actions.push(Action::ClosePanel { view: *view });
-        }
-        let button = egui::Button::new("\u{26F6}").frame(false);
-        let label = format!("Full screen: {}", view.title());
-        let response = ui.add(button).on_hover_text(format!("{label}  F"));
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
-        if response.clicked() {
-            self.actions.push(Action::FullScreen { view: Some(*view) });
-        }
-    }
-
-    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
-        20.0
-    }
-
-    fn gap_width(&self, _style: &egui::Style) -> f32 {
-        3.0
-    }
-
-    fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
-    }
-}
-
-/// Anonymous memory that the process holds, where the system tells.
-pub fn private_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
