@@ -70,6 +70,17 @@ fn parse_with(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     (value >= 0.0 && value < u64::MAX as f64).then_some(value as u64)
 }
 
+/// `12.345` -> `12.35`, and below 1 three digits that count: `0.038512` -> `0.0385`.
+pub fn decimal(number: f64) -> String {
+    let size = number.abs();
+    // What is next to 1 would round to it.
+    if size > 0.0 && size < 0.9995 {
+        let decimals = (2.0 - size.log10().floor()).clamp(3.0, 12.0) as usize;
+        return format!("{number:.decimals$}");
+    }
+    format!("{number:.2}")
+}
+
 /// `1234567` -> `1,234,567`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -104,6 +115,23 @@ mod tests {
         assert_eq!(super::count(0), "0");
         assert_eq!(super::count(1234), "1,234");
         assert_eq!(super::count(123), "123");
+    }
+
+    #[test]
+    fn small_numbers_keep_three_digits() {
+        for (number, text) in [
+            (0.0, "0.00"),
+            (0.038_512, "0.0385"),
+            (0.5, "0.500"),
+            (0.9999, "1.00"),
+            (-0.25, "-0.250"),
+            (1.0, "1.00"),
+            (12.3456, "12.35"),
+            (1e-30, "0.000000000000"),
+        ] {
+            assert_eq!(super::decimal(number), text);
+        }
+        assert_eq!(super::decimal(f64::INFINITY), "inf");
     }
 
     #[test]

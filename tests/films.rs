@@ -7,10 +7,11 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tensorscope::app::Scene;
 use tensorscope::app::film::{Film, Pace, Written, frame_name};
 use tensorscope::gpu::Gpu;
 use tensorscope::state::film_choices::Part;
-use tensorscope::state::{Action, View};
+use tensorscope::state::{Action, Theme, View};
 use twox_hash::XxHash3_128;
 
 use crate::native::full_disk::{in_a_process_of_its_own, limit};
@@ -183,6 +184,39 @@ fn ctrl_c_leaves_whole_frames_and_their_manifest() {
     assert_eq!(manifest(&film)["complete"], false);
 }
 
+#[test]
+fn ctrl_c_before_the_first_frame_is_in_order_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film");
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_tensorscope"))
+        .arg("record")
+        .arg(sample())
+        .args(["--frames", "100000", "--size", "1280x720", "-o"])
+        .arg(&film)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The folder is made before the picture of the first frame comes to rest.
+    let since = Instant::now();
+    while !film.exists() {
+        assert!(since.elapsed() < Duration::from_mins(2), "no folder");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // SAFETY: the process is ours, and not waited for yet.
+    assert_eq!(unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) }, 0);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("tensorscope: stopped; "), "{stderr}");
+    if film.exists() {
+        let frames = check(&film, [1280, 720]).len();
+        assert!(stderr.contains(&format!("{frames} whole frames and their manifest")), "{stderr}");
+    } else {
+        assert!(stderr.contains("no frame was written"), "{stderr}");
+    }
+}
+
 /// A texture of one colour, or of noise that no encoder shortens.
 fn texture(gpu: &Gpu, side: u32, noise: bool) -> wgpu::Texture {
     let mut state = 1_u32;
@@ -307,6 +341,93 @@ fn a_film_of_the_window_goes_by_its_own_time() {
         session.scene.notice()
     );
     assert_eq!(manifest(&path)["actions"], Value::Null);
+}
+
+fn recording(on: bool, path: &Path) -> Action {
+    Action::Record { on: Some(on), path: Some(path.to_owned()), fps: Some(20), scale: None, view: None }
+}
+
+#[test]
+fn a_film_that_cannot_begin_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let mut session = Session::new();
+    film_of(&mut session, first.clone(), None, None, 3);
+    session.scene.act(recording(true, &second));
+    session.step(Vec::new());
+    assert!(session.scene.is_recording());
+    assert!(session.scene.problem().is_some_and(|problem| problem.contains("stop it first")));
+
+    // The last frames are waited for behind the frame of the window in which both are asked for.
+    session.scene.act(recording(false, &first));
+    session.scene.act(recording(true, &second));
+    session.step(Vec::new());
+    let problem = session.scene.problem();
+    assert!(problem.is_some_and(|problem| problem.contains("not all written yet")), "{problem:?}");
+    session.settle();
+    assert!(check(&first, SIZE_PX).len() >= 3 && !second.exists());
+
+    session.scene.act(recording(true, &second));
+    session.scene.act(recording(false, &second));
+    session.step(Vec::new());
+    let problem = session.scene.problem();
+    assert!(problem.is_some_and(|problem| problem.contains("before its first frame")), "{problem:?}");
+    assert!(!session.scene.is_recording() && !second.exists());
+}
+
+#[test]
+fn stills_in_a_row_are_all_written_each_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::new();
+    let places = ["dark", "dark again", "light"].map(|name| folder.path().join(format!("{name}.png")));
+    let still = |place: &Path| Action::Still { path: Some(place.to_owned()), scale: None, view: None };
+    session.scene.act(still(&places[0]));
+    session.scene.act(still(&places[1]));
+    session.step(Vec::new());
+    session.scene.act(Action::SetTheme { theme: Theme::Light });
+    session.scene.act(still(&places[2]));
+    session.settle();
+    let [dark, again, light] = places.map(|place| picture(&place).1);
+    assert!(dark == again, "of one frame of the window");
+    assert!(dark != light);
+    assert_eq!(files(folder.path()).len(), 3, "and nothing beside them");
+}
+
+#[test]
+fn a_window_that_closes_writes_its_stills_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::new();
+    let still = |name: &str| Action::Still { path: Some(folder.path().join(name)), scale: None, view: None };
+    // A script's last lines.
+    session.scene.act(still("one.png"));
+    session.scene.act(still("two.png"));
+    session.scene.act(Action::Quit);
+    session.step(Vec::new());
+    assert!(session.scene.close_requested());
+    assert_eq!(files(folder.path()).into_keys().collect::<Vec<_>>(), ["one.png", "two.png"]);
+
+    // The button of the window's frame: one more frame draws what was asked for.
+    let mut session = Session::new();
+    session.scene.act(still("three.png"));
+    session.scene.act(still("four.png"));
+    session.step(Vec::new());
+    assert!(!session.scene.close_requested());
+    session.step(Vec::new());
+    assert!(session.scene.close_requested());
+    for name in ["one.png", "two.png", "three.png", "four.png"] {
+        assert_eq!(picture(&folder.path().join(name)).0, SIZE_PX, "{name}");
+    }
+    assert_eq!(files(folder.path()).len(), 4, "and nothing beside them");
+
+    // A hidden window makes no frames: it goes when the person asks again, and leaves nothing half-written.
+    let mut session = Session::new();
+    session.scene.act(still("five.png"));
+    session.scene.act(still("six.png"));
+    session.step(Vec::new());
+    assert!(!session.scene.close_requested());
+    assert!(session.scene.close_requested());
+    assert!(session.scene.problem().is_some_and(|problem| problem.contains("six.png")));
+    assert!(files(folder.path()).keys().all(|name| !name.starts_with('.')));
 }
 
 #[test]

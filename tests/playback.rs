@@ -8,7 +8,7 @@ use egui::Modifiers;
 use tensorscope::analysis::links::Item;
 use tensorscope::formats::{self, Progress};
 use tensorscope::state::{Action, AppState, Clock, Document, Effect, ItemRef, Stride};
-use tensorscope::trace::{Phase, Trace};
+use tensorscope::trace::{Nullable, Pass, Phase, Trace};
 
 use crate::heat::run::Random;
 use crate::workspace::Session;
@@ -19,6 +19,18 @@ fn state() -> (AppState, Arc<Trace>) {
     let mut state = AppState::default();
     state.set_document(Arc::new(Document::new(path, trace.clone(), true)));
     (state, trace)
+}
+
+/// As `--mode order` records: only passes have stamps.
+pub fn in_order(mut trace: Trace) -> Trace {
+    let starts: Vec<u64> = trace.ops.pass.iter().map(|pass| trace.passes[*pass as usize].start_ns).collect();
+    trace.ops.duration_ns = Nullable::from_sentinel(vec![u64::MAX; starts.len()], u64::MAX);
+    trace.ops.start_ns = starts.into();
+    trace
+}
+
+fn shown(name: &str, trace: Trace) -> Arc<Document> {
+    Arc::new(Document::new(name.into(), Arc::new(trace), true))
 }
 
 fn play(clock: Clock, speed: f64) -> Action {
@@ -219,6 +231,67 @@ fn what_cannot_be_is_said() {
     state.set_document(Arc::new(Document::new("still".into(), Arc::new(still), true)));
     assert!(matches!(state.apply(&play(Clock::Time, 1.0)).as_slice(), [Effect::Refused(_)]));
     assert!(state.apply(&play(Clock::Pass, 1.0)).is_empty());
+}
+
+#[test]
+fn a_clock_of_times_gives_way_where_ops_have_none() {
+    let (mut state, trace) = state();
+    assert!(state.apply(&play(Clock::Time, 0.5)).is_empty());
+    state.set_document(shown("order", in_order((*trace).clone())));
+    let effects = state.apply(&play(Clock::Time, 1.0));
+    assert!(matches!(effects.as_slice(), [Effect::Refused(why)] if why.contains("without times")), "{effects:?}");
+    assert!(!state.playback.playing);
+    // It was chosen for another run, and here ops are counted.
+    state.apply(&Action::SetClock { clock: Clock::Op });
+    state.set_document(shown("timed", (*trace).clone()));
+    assert!(state.apply(&Action::SetClock { clock: Clock::Time }).is_empty());
+    state.set_document(shown("order", in_order((*trace).clone())));
+    assert!(state.apply(&Action::Play { clock: None, speed: None, ops_per_second: None }).is_empty());
+    assert_eq!(state.playback.clock, Clock::Op);
+    state.advance(1000.0);
+    assert_eq!(head(&state), 30);
+    // As soon as it is shown, without anything being done with it.
+    state.set_document(shown("timed", (*trace).clone()));
+    assert!(state.apply(&Action::SetClock { clock: Clock::Time }).is_empty());
+    state.set_document(shown("order", in_order((*trace).clone())));
+    state.advance(16.0);
+    assert_eq!(state.playback.clock, Clock::Op);
+}
+
+#[test]
+fn a_loop_that_takes_no_time_is_over_at_once() {
+    let (mut state, trace) = state();
+    let mut instant = (*trace).clone();
+    let mut starts = instant.ops.start_ns.to_vec();
+    let stamp = starts[100];
+    starts[100..110].fill(stamp);
+    instant.ops.start_ns = starts.into();
+    state.set_document(shown("instant", instant));
+    assert!(state.apply(&Action::LoopSpan { ops: Some([101, 105]) }).is_empty());
+    assert!(state.apply(&play(Clock::Time, 1.0)).is_empty());
+    assert_eq!(head(&state), 101);
+    state.advance(16.0);
+    assert_eq!((state.playback.playing, head(&state)), (false, 104));
+}
+
+#[test]
+fn passes_without_ops_are_stepped_over() {
+    let (mut state, trace) = state();
+    let mut holed = (*trace).clone();
+    let empty = Pass { ops: 0, ..holed.passes[1].clone() };
+    holed.passes.insert(1, empty);
+    let moved: Vec<u32> = holed.ops.pass.iter().map(|&pass| if pass > 0 { pass + 1 } else { 0 }).collect();
+    holed.ops.pass = moved.into();
+    let last = holed.passes.len() as u32 - 1;
+    state.set_document(shown("holed", holed));
+    state.apply(&Action::Select { item: Some(ItemRef::Pass(0)) });
+    for (back, pass) in [(false, 2), (false, 3), (true, 2), (true, 0), (true, 0)] {
+        state.apply(&Action::Step { by: Stride::Pass, back });
+        assert_eq!(state.selection, Some(Item::Pass(pass)));
+    }
+    state.apply(&Action::Select { item: Some(ItemRef::Pass(last)) });
+    state.apply(&Action::Step { by: Stride::Pass, back: false });
+    assert_eq!(state.selection, Some(Item::Pass(last)), "behind the last there is none");
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn a_failed_picture_leaves_nothing_and_says_what_to_do() {
     let error = write_png(&folder.path().join("missing/picture.png"), [1, 1], &[0; 4]).unwrap_err();
     assert!(error.to_string().contains("name a file in a folder that exists"), "{error}");
 
-    // The last step, the rename, fails where the name is a folder's; the temporary file must go.
+    // A folder is not taken for a file.
     let taken = folder.path().join("picture.png");
     fs::create_dir(&taken).unwrap();
     assert!(matches!(write_png(&taken, [1, 1], &[0; 4]), Err(PngError::Write { .. })));
@@ -47,6 +47,19 @@ fn a_failed_picture_leaves_nothing_and_says_what_to_do() {
     assert!(taken.is_dir());
 
     assert!(matches!(write_png("/".as_ref(), [1, 1], &[0; 4]), Err(PngError::NoName { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_picture_is_written_where_its_link_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, file) = (folder.path().join("link.png"), folder.path().join("file.png"));
+    write_png(&file, [1, 1], &[1, 2, 3, 255]).unwrap();
+    std::os::unix::fs::symlink("file.png", &link).unwrap();
+    write_png(&link, [1, 1], &[4, 5, 6, 255]).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(read(&file).1, [4, 5, 6]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[cfg(unix)]

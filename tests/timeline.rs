@@ -1,19 +1,23 @@
 //! The timeline: what its pixels hold against a count by hand, spans of time and their totals, and the panel by its names.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use egui::{Modifiers, PointerButton, Pos2, Vec2};
 use tensorscope::analysis::lanes::{Lane, Lanes, Walk};
 use tensorscope::analysis::links::Item;
+use tensorscope::analysis::op_times::{Known, has_own_times, op_start_ns, op_time};
 use tensorscope::analysis::span_totals::{TimeSpan, totals};
 use tensorscope::app::input;
 use tensorscope::formats::{self, Progress};
 use tensorscope::state::{Action, Clock, Document};
 use tensorscope::trace::tracks::Order;
-use tensorscope::trace::{Phase, Trace, Track, flags};
+use tensorscope::trace::{Nullable, Phase, Trace, Track, flags};
+use tensorscope::views::timeline::visible_ops;
 
 use crate::heat::run::Random;
+use crate::playback::in_order;
 use crate::table::run;
 use crate::workspace::{Session, sample};
 
@@ -109,6 +113,70 @@ fn every_pixel_holds_what_a_count_over_all_ops_finds() {
     }
 }
 
+/// Where only passes have stamps, their ops divide them evenly, to the ns, and so it is on all lanes and in all spans.
+#[test]
+fn ops_without_times_divide_their_pass_on_every_lane() {
+    let timed = formats::open(&sample(), &Progress::default()).unwrap();
+    assert!(has_own_times(&timed));
+    let path = PathBuf::from("order");
+    let document = Document::new(path, in_order(timed).into(), true);
+    let trace = &document.trace;
+    assert!(!has_own_times(trace));
+    let edge = |op: usize, behind: u128| {
+        let pass = trace.pass_of(op).unwrap();
+        let part = op as u128 - u128::from(pass.first_op) + behind;
+        pass.start_ns + (u128::from(pass.duration_ns) * part / u128::from(pass.ops)) as u64
+    };
+    let evenly: Vec<[u64; 2]> = (0..trace.op_count()).map(|op| [edge(op, 0), edge(op, 1)]).collect();
+    let lanes = Lanes::of(trace, &AtomicBool::new(false)).unwrap();
+    let mut kinds = vec![0; lanes.ops.classes()];
+    let mut layers = vec![0; lanes.layers.classes()];
+    for (op, [start, end]) in evenly.iter().copied().enumerate() {
+        let time = op_time(trace, op);
+        assert_eq!((time.start_ns, time.end_ns, time.known), (start, end, Known::Order));
+        assert_eq!(op_start_ns(trace, op), start);
+        assert_eq!(lanes.ops.times(trace, op), [start, end]);
+        kinds[trace.ops.kind[op] as usize] += end - start;
+        layers[trace.ops.layer.get(op).map_or(lanes.layers.classes() - 1, |layer| layer as usize)] += end - start;
+    }
+    let whole = trace.duration_ns() + 1;
+    assert_eq!(Walk::new(&lanes.ops, trace, 0).to(whole).busy_ns, kinds);
+    assert_eq!(Walk::new(&lanes.layers, trace, 0).to(whole).busy_ns, layers);
+    assert!(kinds.iter().filter(|ns| **ns > 0).count() > 3 && layers.iter().filter(|ns| **ns > 0).count() > 20);
+    // A span inside a pass.
+    let pass = &trace.passes[2];
+    let (first, behind) = (pass.first_op + 10, pass.first_op + 40);
+    let span = TimeSpan { start_ns: evenly[first as usize][0], end_ns: evenly[behind as usize][0] };
+    assert_eq!(span.ops(trace), [first, behind]);
+    let found = totals(trace, document.layouts(Order::File), span, u32::MAX, &AtomicBool::new(false)).unwrap();
+    assert_eq!((found.ops, found.busy_ns, found.passes), (30, span.len_ns(), 1));
+}
+
+/// Stamps and durations of a broken or hostile file.
+#[test]
+fn times_at_the_end_of_the_clock_do_not_overflow() {
+    let mut trace = run::random(5, 700);
+    trace.ops.start_ns = vec![u64::MAX - 5; 700].into();
+    trace.ops.duration_ns = Nullable::from_sentinel(vec![u64::MAX; 700], u64::MAX);
+    for pass in &mut trace.passes {
+        (pass.start_ns, pass.duration_ns) = (u64::MAX - 5, u64::MAX);
+    }
+    for op in 0..710 {
+        let time = op_time(&trace, op);
+        assert!(time.start_ns <= time.end_ns && time.start_ns >= op_start_ns(&trace, 0) || op >= 700);
+    }
+    // Ops that overlap and last for centuries.
+    trace.ops.start_ns = (0..700).collect::<Vec<u64>>().into();
+    trace.ops.duration_ns = Nullable::from_sentinel(vec![1 << 63; 700], u64::MAX);
+    let lanes = Lanes::of(&trace, &AtomicBool::new(false)).unwrap();
+    for lane in [&lanes.passes, &lanes.layers, &lanes.ops] {
+        let mut walk = Walk::new(lane, &trace, 0);
+        for to in [300, 600, 1 << 40, u64::MAX - 1, u64::MAX] {
+            walk.to(to).total_ns();
+        }
+    }
+}
+
 #[test]
 fn the_whole_run_is_in_the_sums_of_its_pixels() {
     let trace = formats::open(&sample(), &Progress::default()).unwrap();
@@ -171,6 +239,89 @@ fn totals_of_a_span_are_those_of_its_ops() {
         }
         assert!(found.kinds.windows(2).all(|pair| pair[0].1.busy_ns >= pair[1].1.busy_ns));
     }
+}
+
+/// Ops of two threads, or passes that were written in another order than they ran in; and tensors that lie nowhere.
+#[test]
+fn totals_are_right_where_stamps_do_not_rise() {
+    for seed in 0..8 {
+        let document = Document::new(PathBuf::from("random"), run::random(seed, 900).into(), true);
+        let trace = &document.trace;
+        let mut random = Random::new(seed + 5);
+        for _ in 0..20 {
+            let start_ns = random.below(1 << 45);
+            let span = TimeSpan { start_ns, end_ns: start_ns + random.below(1 << 44) };
+            let found = totals(trace, document.layouts(Order::File), span, u32::MAX, &AtomicBool::new(false)).unwrap();
+            let runs = |op: &usize| {
+                let [start, end] = times(trace, *op);
+                start < span.end_ns && (end > span.start_ns || start >= span.start_ns)
+            };
+            let ops: Vec<usize> = (0..trace.op_count()).filter(runs).collect();
+            let busy = ops
+                .iter()
+                .map(|&op| times(trace, op))
+                .map(|[start, end]| end.min(span.end_ns).saturating_sub(start.max(span.start_ns)));
+            assert_eq!((found.ops, found.busy_ns), (ops.len() as u64, busy.sum()));
+            let passes: HashSet<u32> = ops.iter().map(|&op| trace.ops.pass[op]).collect();
+            assert_eq!(found.passes, passes.len() as u64);
+            if let (Some(first), Some(last)) = (ops.first(), ops.last()) {
+                assert_eq!(span.ops(trace), [*first as u32, *last as u32 + 1]);
+            }
+            // There is neither a file nor a buffer in this run.
+            assert_eq!((found.bytes, found.distinct_bytes), ([0, 0], [0, 0]));
+        }
+    }
+}
+
+/// The bundled run as if its second half had run before its first.
+fn halves_swapped() -> Trace {
+    let mut trace = formats::open(&sample(), &Progress::default()).unwrap();
+    let (half, end) = (trace.passes.len() / 2, trace.duration_ns());
+    let cut = trace.passes[half].start_ns;
+    let moved = |pass: usize, ns: u64| if pass < half { ns + end - cut } else { ns - cut };
+    let starts: Vec<u64> =
+        (0..trace.op_count()).map(|op| moved(trace.ops.pass[op] as usize, trace.ops.start_ns[op])).collect();
+    trace.ops.start_ns = starts.into();
+    for (number, pass) in trace.passes.iter_mut().enumerate() {
+        pass.start_ns = moved(number, pass.start_ns);
+    }
+    trace
+}
+
+#[test]
+fn the_ruler_finds_ops_by_time_in_whatever_order_they_are() {
+    let mut session = Session::new();
+    session.scene.show(PathBuf::from("swapped"), halves_swapped());
+    session.settle();
+    let trace = session.scene.state.document.clone().unwrap().trace.clone();
+    assert_eq!(visible_ops(&session.scene.state), Some([0, trace.op_count() as u32]));
+    let ruler = session.place("Ruler: playhead");
+    for share in [0.1, 0.3, 0.7, 0.9] {
+        let seen = session.scene.state.timeline.now();
+        session.click_at(ruler.left_center() + Vec2::new(share * ruler.width(), 0.0));
+        let (at, two_points) =
+            (seen.start + seen.len() * f64::from(share), 2.0 * seen.len() / f64::from(ruler.width()));
+        let op = session.scene.state.playback.head.unwrap();
+        let start = trace.ops.start_ns[op as usize];
+        assert!(start as f64 <= at + two_points, "op {op}");
+        let later = trace.ops.start_ns.iter().any(|&ns| ns > start && (ns as f64) < at - two_points);
+        assert!(!later, "others began later than op {op}");
+    }
+}
+
+#[test]
+fn a_run_without_times_says_so() {
+    let mut session = Session::new();
+    session.act(Action::SetClock { clock: Clock::Time });
+    let mut trace = in_order(formats::open(&sample(), &Progress::default()).unwrap());
+    trace.ops.start_ns = vec![0; trace.op_count()].into();
+    for pass in &mut trace.passes {
+        (pass.start_ns, pass.duration_ns) = (0, 0);
+    }
+    session.scene.show(PathBuf::from("still"), trace);
+    session.settle();
+    session.place("Timeline, recorded without times");
+    session.place("Clock: by op");
 }
 
 fn drag(session: &mut Session, from: Pos2, to: Pos2, modifiers: Modifiers) {

@@ -223,12 +223,13 @@ fn a_keyboard_finds_filters_and_goes_back_and_settings_are_kept() {
     let marks = |s: &[[u8; 3]]| (count(s, GRAPH, marked), count(s, HEATMAP, marked));
     assert_eq!(marks(&plain), (0, 0));
     display.xdotool(&["key", "slash"]);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
     display.xdotool(&["type", "--delay", "30", "blk.5.attn_q"]);
     // The list below the field covers the middle of the graph's upper edge.
     display
         .wait_for("what was found", |s| count(s, [265, 44, 700, 62], |[r, g, b]| b > 100 && r < 60 && g < 120) > 1000);
-    std::thread::sleep(Duration::from_millis(500));
+    // The names that were found may still change while the last letters are looked for.
+    std::thread::sleep(Duration::from_secs(2));
     display.xdotool(&["key", "Return"]);
     display.wait_for("the weight in graph and heatmap", |s| marks(s).0 > 8 && marks(s).1 > 10);
     let all = display.screen();
@@ -240,8 +241,9 @@ fn a_keyboard_finds_filters_and_goes_back_and_settings_are_kept() {
     display.xdotool(&["key", "alt+Left"]);
     display.wait_for("nothing selected any more", |s| marks(s) == (0, 0));
     display.xdotool(&["key", "ctrl+plus"]);
-    let larger = display.wait_for("larger texts", |s| s != plain);
-    assert_ne!(larger, plain);
+    // The menus at the left of the bar change with their size alone.
+    display
+        .wait_for("larger texts", |s| (0..22).any(|y| s[y * 1280..y * 1280 + 240] != plain[y * 1280..y * 1280 + 240]));
     quit(&display, &mut window, &id);
     let text = std::fs::read_to_string(settings.path().join("settings.json")).unwrap();
     let kept: serde_json::Value = serde_json::from_str(&text).unwrap();

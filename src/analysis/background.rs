@@ -47,6 +47,9 @@ impl<K: Copy + Eq + Hash + Send + 'static, A: Send + 'static> Background<K, A> {
 
     pub fn ask(&self, kind: K, job: impl FnOnce(&AtomicBool) -> Option<A> + Send + 'static) {
         let mut queue = self.shared.lock();
+        if queue.closed {
+            return;
+        }
         queue.waiting.retain(|(waiting, _)| *waiting != kind);
         queue.waiting.push_back((kind, Box::new(job)));
         self.shared.asked.notify_one();
@@ -88,6 +91,7 @@ impl<K: Copy, A> Shared<K, A> {
     }
 
     fn work(&self, send: &Sender<A>, wake: impl Fn()) {
+        let _closes = ClosesOnPanic(self);
         loop {
             let mut queue = self.lock();
             let (kind, job) = loop {
@@ -113,6 +117,20 @@ impl<K: Copy, A> Shared<K, A> {
             }
             drop(queue);
             wake();
+        }
+    }
+}
+
+/// A job that panics ends the thread: what waits is given up, or everybody would wait for it for ever.
+struct ClosesOnPanic<'a, K: Copy, A>(&'a Shared<K, A>);
+
+impl<K: Copy, A> Drop for ClosesOnPanic<'_, K, A> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut queue = self.0.lock();
+            queue.running = None;
+            queue.waiting.clear();
+            queue.closed = true;
         }
     }
 }
@@ -176,6 +194,17 @@ mod tests {
         assert!(background.is_busy());
         assert_eq!(background.answer(), Some(1));
         assert!(!background.is_busy());
+    }
+
+    #[test]
+    fn a_question_that_panics_leaves_nobody_waiting() {
+        let background: Background<u8, u8> = Background::start(|| ()).unwrap();
+        background.ask(0, |_| panic!("a fault of the program"));
+        while background.is_busy() {
+            std::thread::yield_now();
+        }
+        background.ask(1, |_| Some(1));
+        assert!(!background.is_busy() && !background.is_asked(1));
     }
 
     #[test]

@@ -5,24 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
+use super::op_times::{op_start_ns, op_time};
 use crate::trace::{Phase, Trace};
 
 /// Items that are summed up together; more where there are many classes, so that sums take a few bytes an item at most.
 const LEAST_BLOCK: usize = 512;
 /// Layers that are told apart.
 const MOST_LAYERS: u32 = 4096;
-
-/// When op `op` ends: as recorded, else with the next stamp of its pass.
-pub fn op_end_ns(trace: &Trace, op: usize) -> u64 {
-    let start = trace.ops.start_ns.get(op).copied().unwrap_or(0);
-    if let Some(duration) = trace.ops.duration_ns.get(op) {
-        return start.saturating_add(duration);
-    }
-    let pass = trace.ops.pass.get(op);
-    let next = trace.ops.start_ns.get(op + 1).filter(|_| trace.ops.pass.get(op + 1) == pass);
-    let end_of_pass = || trace.pass_of(op).map(|pass| pass.start_ns.saturating_add(pass.duration_ns));
-    next.copied().or_else(end_of_pass).unwrap_or(start).max(start)
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
@@ -181,8 +170,8 @@ impl Lane {
     fn start_of(&self, trace: &Trace, item: usize) -> u64 {
         match self.of {
             Of::Passes => trace.passes[item].start_ns,
-            Of::Layers => trace.ops.start_ns[self.runs[item] as usize],
-            Of::Ops => trace.ops.start_ns[item],
+            Of::Layers => op_start_ns(trace, self.runs[item] as usize),
+            Of::Ops => op_start_ns(trace, item),
         }
     }
 
@@ -198,9 +187,9 @@ impl Lane {
             Of::Passes => start.saturating_add(trace.passes[item].duration_ns),
             Of::Layers => {
                 let behind = self.runs.get(item + 1).map_or(trace.op_count(), |&op| op as usize);
-                op_end_ns(trace, behind - 1)
+                op_time(trace, behind - 1).end_ns
             }
-            Of::Ops => op_end_ns(trace, item),
+            Of::Ops => op_time(trace, item).end_ns,
         };
         [start, end.max(start)]
     }
@@ -330,7 +319,8 @@ impl<'a> Walk<'a> {
         let (from_ns, to_ns) = (self.now_ns, to_ns.max(self.now_ns));
         self.held.clear(lane.classes);
         for &(class, end) in &self.open {
-            self.held.busy_ns[class] += end.min(to_ns) - from_ns;
+            // Wraps around as all sums here do: what lies within is exact as long as it fits.
+            self.held.busy_ns[class] = self.held.busy_ns[class].wrapping_add(end.min(to_ns) - from_ns);
             self.held.items[class] += 1;
         }
         self.open.retain(|(_, end)| *end > to_ns);

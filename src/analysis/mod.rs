@@ -21,6 +21,7 @@ pub mod layout_graph;
 pub mod layout_start;
 pub mod links;
 pub mod op_index;
+pub mod op_times;
 pub mod probe;
 pub mod row_axis;
 pub mod search;

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hashbrown::HashMap;
 
-use super::lanes::op_end_ns;
+use super::op_times::{OpTime, op_time, range_where};
+use crate::kernel_io::heat::NO_BASE;
 use crate::trace::tracks::TrackLayout;
 use crate::trace::{Trace, flags};
 
@@ -20,14 +21,20 @@ impl TimeSpan {
         self.end_ns.saturating_sub(self.start_ns)
     }
 
-    /// Ops that run in it, as far as stamps rise: the one that runs when it begins, to the last that begins in it.
+    /// Whether what runs then runs in it, or begins in it without lasting at all.
+    fn holds(self, time: OpTime) -> bool {
+        time.start_ns < self.end_ns && (time.end_ns > self.start_ns || time.start_ns >= self.start_ns)
+    }
+
+    /// From the first op that runs in it to behind the last. Where stamps do not rise, others may stand in between.
     pub fn ops(self, trace: &Trace) -> [u32; 2] {
         let starts = &trace.ops.start_ns;
-        let behind = starts.partition_point(|&ns| ns < self.end_ns);
-        let first = starts.partition_point(|&ns| ns < self.start_ns);
-        let runs_on = first > 0 && op_end_ns(trace, first - 1) > self.start_ns;
-        let first = first - usize::from(runs_on);
-        [first as u32, behind.max(first) as u32]
+        // No op begins before its stamp: most need no more than a look at that.
+        let runs = |op: usize| starts[op] < self.end_ns && self.holds(op_time(trace, op));
+        range_where(trace, runs).unwrap_or_else(|| {
+            let at = starts.partition_point(|&ns| ns < self.start_ns) as u32;
+            [at, at]
+        })
     }
 }
 
@@ -68,22 +75,22 @@ pub fn totals(
     let mut kinds: HashMap<u32, Part> = HashMap::new();
     let mut layers: HashMap<Option<u32>, Part> = HashMap::new();
     let mut of_range = vec![0_u64; trace.ranges.tensor.len()];
-    let mut last_pass = None;
+    let mut passes = vec![false; trace.passes.len()];
     let [first, behind] = span.ops(trace);
     for op in first as usize..behind as usize {
         if op % 4096 == 0 && cancelled.load(Ordering::Relaxed) {
             return None;
         }
-        let pass = trace.pass_of(op);
-        if pass.is_some_and(|pass| phases & pass.phase.bit() == 0) {
+        let (time, pass) = (op_time(trace, op), trace.pass_of(op));
+        if !span.holds(time) || pass.is_some_and(|pass| phases & pass.phase.bit() == 0) {
             continue;
         }
-        if last_pass.replace(trace.ops.pass[op]) != Some(trace.ops.pass[op]) {
+        let counted = passes.get_mut(trace.ops.pass[op] as usize);
+        if counted.is_some_and(|counted| !std::mem::replace(counted, true)) {
             totals.passes += 1;
             totals.tokens += pass.map_or(0, |pass| pass.token_ids.len().max(pass.positions.len()) as u64);
         }
-        let (start, end) = (trace.ops.start_ns[op].max(span.start_ns), op_end_ns(trace, op).min(span.end_ns));
-        let busy = end.saturating_sub(start);
+        let busy = time.end_ns.min(span.end_ns).saturating_sub(time.start_ns.max(span.start_ns));
         totals.ops += 1;
         totals.busy_ns = totals.busy_ns.saturating_add(busy);
         for part in [kinds.entry(trace.ops.kind[op]).or_default(), layers.entry(trace.ops.layer.get(op)).or_default()] {
@@ -103,8 +110,10 @@ pub fn totals(
         let tensor = trace.ranges.tensor[range] as usize;
         let Some(home) = trace.tensors.get(tensor).filter(|tensor| tensor.home.is_some()) else { continue };
         let (track, length) = (home.track as usize, trace.ranges.length[range]);
+        // A home that is not among the files or buffers is no place.
+        let Some(base) = layouts[track].bases.get(tensor).copied().filter(|base| *base != NO_BASE) else { continue };
         totals.bytes[track] = totals.bytes[track].saturating_add(length.saturating_mul(count));
-        let start = layouts[track].bases[tensor].saturating_add(trace.ranges.offset[range]);
+        let start = base.saturating_add(trace.ranges.offset[range]);
         pieces[track].push([start, start.saturating_add(length)]);
     }
     for (distinct, mut pieces) in totals.distinct_bytes.iter_mut().zip(pieces) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
 
 use super::Waker;
 use crate::analysis::table_text::{Listed, RowFormat};
@@ -28,11 +29,13 @@ impl fmt::Display for Written {
     }
 }
 
-/// A file that is being written. Dropping it cancels.
+/// A file that is being written. Dropping it cancels, and waits until nothing half-written is left.
 pub struct Exporter {
     pub path: PathBuf,
     progress: Arc<Progress>,
     done: Receiver<Result<Written, ExportError>>,
+    /// There until this is dropped.
+    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
@@ -54,14 +57,14 @@ impl Exporter {
         let progress = Arc::new(Progress::default());
         let (send, done) = sync_channel(1);
         let (thread_path, thread_progress) = (path.clone(), progress.clone());
-        std::thread::Builder::new().name("export".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("export".to_owned()).spawn(move || {
             let Progress { thousandths, cancelled } = &*thread_progress;
             let result = write(&thread_path, Watch { cancelled, done: thousandths });
             // Nobody listens any more once the program ends.
             drop(send.send(result));
             waker.wake();
         })?;
-        Ok(Self { path, progress, done })
+        Ok(Self { path, progress, done, thread: Some(thread) })
     }
 
     /// Starts to write rows of the table.
@@ -80,11 +83,18 @@ impl Exporter {
         match self.done.try_recv() {
             Ok(result) => Some(result),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => {
-                let source = io::Error::other("writing it ended unexpectedly");
-                Some(Err(ExportError::Write { path: self.path.clone(), source }))
-            }
+            Err(TryRecvError::Disconnected) => Some(Err(self.lost())),
         }
+    }
+
+    /// As [`Self::poll`], but waits for the end; once.
+    pub fn wait(&self) -> Result<Written, ExportError> {
+        self.done.recv().unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    fn lost(&self) -> ExportError {
+        let source = io::Error::other("writing it ended unexpectedly");
+        ExportError::Write { path: self.path.clone(), source }
     }
 
     /// How far it is, in thousandths.
@@ -100,6 +110,10 @@ impl Exporter {
 impl Drop for Exporter {
     fn drop(&mut self) {
         self.cancel();
+        // Who has heard of the end waits for nothing any more, and writers look often whether they are wanted.
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
     }
 }
 

@@ -17,8 +17,8 @@ use crate::state::{Document, View};
 use crate::trace::Trace;
 
 /// Frames between two looks at whether a picture is still wanted, and how often it may take them to come to rest.
-const FRAMES_A_ROUND: usize = 20;
-const MOST_ROUNDS: usize = 100;
+const FRAMES_A_ROUND: usize = 5;
+const MOST_ROUNDS: usize = 400;
 const WINDOW_PX: [u32; 2] = [1600, 1000];
 const PANEL_PX: [u32; 2] = [1600, 900];
 

@@ -10,7 +10,11 @@ use crate::state::Action;
 pub struct Script {
     actions: VecDeque<Action>,
     wait_frames: u32,
+    wait_ms: f64,
 }
+
+/// Sums of the times between frames miss round numbers by less.
+const SLACK_MS: f64 = 1e-6;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
@@ -34,7 +38,7 @@ impl Script {
             })?;
             actions.push_back(action);
         }
-        Ok(Self { actions, wait_frames: 0 })
+        Ok(Self { actions, ..Self::default() })
     }
 
     /// Every action that is still to be done.
@@ -43,16 +47,18 @@ impl Script {
     }
 
     /// The actions that are due in this frame, up to the next wait. What follows a wait of so many frames is due so many
-    /// frames later.
-    pub fn due(&mut self) -> Vec<Action> {
+    /// frames later; what follows one of so many ms in the first frame that is so much later, where `delta_ms` lie between
+    /// frames.
+    pub fn due(&mut self, delta_ms: f64) -> Vec<Action> {
         self.wait_frames = self.wait_frames.saturating_sub(1);
-        if self.wait_frames > 0 {
+        self.wait_ms = if self.wait_ms > delta_ms + SLACK_MS { self.wait_ms - delta_ms } else { 0.0 };
+        if self.waits() {
             return Vec::new();
         }
         let mut due = Vec::new();
         while let Some(action) = self.actions.pop_front() {
-            if let Action::Wait { frames } = action {
-                self.wait_frames = frames;
+            if let Action::Wait { frames, ms } = action {
+                (self.wait_frames, self.wait_ms) = (frames, ms);
                 break;
             }
             let opens = matches!(action, Action::Open { .. });
@@ -66,6 +72,10 @@ impl Script {
     }
 
     pub fn is_done(&self) -> bool {
-        self.actions.is_empty() && self.wait_frames == 0
+        self.actions.is_empty() && !self.waits()
+    }
+
+    fn waits(&self) -> bool {
+        self.wait_frames > 0 || self.wait_ms > 0.0
     }
 }

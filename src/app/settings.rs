@@ -182,6 +182,10 @@ impl Keeper {
 /// `path` in front of the runs that were opened last.
 pub fn opened(recent: &mut Vec<PathBuf>, path: &Path) {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    // Settings are text.
+    if path.to_str().is_none() {
+        return;
+    }
     recent.retain(|known| *known != path);
     recent.insert(0, path);
     recent.truncate(MOST_RECENT_RUNS);

@@ -87,7 +87,7 @@ impl From<HeatGpuError> for CliError {
 pub fn run() -> ExitCode {
     match dispatch(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever closed the pipe has seen enough.
+        // Whoever closed the pipe has seen enough. An export says so itself: a part of it is no export.
         Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             let text = error.to_string().replace(['\n', '\r'], " ");

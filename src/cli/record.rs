@@ -1,6 +1,7 @@
 //! `record RUN -o DIR`: a script of Actions, or the run from start to end, as numbered pictures.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -18,11 +19,13 @@ use crate::app::workspace::{Options, Workspace};
 use crate::gpu::Gpu;
 use crate::state::film_choices::Part;
 use crate::state::playback::Clock;
-use crate::state::{Action, ItemRef};
+use crate::state::{Action, Document, ItemRef};
 use crate::units;
 
-/// Frames that a picture may take to become what it stays.
-const MOST_STEPS: usize = 20_000;
+/// Frames between two looks at whether the film is still wanted, and how often a picture may take them to become what it
+/// stays.
+const STEPS_A_ROUND: usize = 20;
+const MOST_ROUNDS: usize = 1000;
 /// A film without a script or a length lasts so long.
 const DEFAULT_SECONDS: u32 = 10;
 /// What waits for rest before the first frame has come to it by then.
@@ -36,13 +39,14 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
         let path = path.display();
         return Err(CliError::Failed(format!("{path}: `record` is for the window, and this is a film; take it out")));
     }
-    let trace = open(&args.run)?;
+    let trace = Arc::new(open(&args.run)?);
     interrupt::listen();
     let memory_before = private_memory();
     let gpu = Gpu::headless()?;
+    let document = Arc::new(Document::new(args.run.clone(), trace, true));
     let only = panel(args.view);
     let subject = Subject {
-        run: FilmedRun::new(name(&args.run), &trace),
+        run: FilmedRun::new(document.name(), &document.trace),
         view: only.map_or(Part::All, Part::View),
         size: args.size,
         scale: args.scale,
@@ -51,7 +55,7 @@ pub fn run(args: &RecordArgs) -> Result<(), CliError> {
     };
     let options = Options { only, reproducible: true };
     let mut scene = Workspace::new(gpu.adapter_name(), Waker::none(), options);
-    scene.show(args.run.clone(), trace);
+    scene.state.set_document(document);
     let target = Headless::new(&gpu, args.size, args.scale)?;
     let film = Film::create(&gpu, &args.output, args.size, Pace::Alone)?;
     let threads = film.threads();
@@ -149,7 +153,7 @@ impl Shoot<'_> {
         }
         loop {
             let number = self.film.frames();
-            for action in script.due() {
+            for action in script.due(1000.0 / f64::from(fps)) {
                 self.do_action(action);
             }
             if let Some(end) = self.frame(fps, &progress)? {
@@ -231,12 +235,22 @@ impl Shoot<'_> {
     }
 
     fn settle(&mut self) -> Result<Option<End>, CliError> {
-        let (_, rested) = self.target.settle_at_once(self.gpu, &mut self.scene, MOST_STEPS)?;
         let number = self.film.frames();
+        let mut rested = false;
+        for _ in 0..MOST_ROUNDS {
+            if INTERRUPTED.load(Ordering::Relaxed) {
+                return Ok(Some(End::Interrupted));
+            }
+            (_, rested) = self.target.settle_at_once(self.gpu, &mut self.scene, STEPS_A_ROUND)?;
+            if rested {
+                break;
+            }
+        }
         if let Some(problem) = self.scene.problem() {
             return Ok(Some(End::Refused(format!("frame {number}: {problem}"))));
         }
-        Ok((!rested).then(|| End::Refused(format!("frame {number} was still changing after {MOST_STEPS} steps"))))
+        let steps = STEPS_A_ROUND * MOST_ROUNDS;
+        Ok((!rested).then(|| End::Refused(format!("frame {number} was still changing after {steps} steps"))))
     }
 }
 
@@ -263,8 +277,4 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
-}
-
-fn name(run: &Path) -> String {
-    run.file_name().unwrap_or(run.as_os_str()).to_string_lossy().into_owned()
 }

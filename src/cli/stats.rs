@@ -79,7 +79,7 @@ fn print<R: Row>(args: &StatsArgs, rows: &[R]) -> Result<(), CliError> {
     }
 }
 
-/// A line of names, then a line a row. Several values stand between semicolons.
+/// A line of names, then a line a row. A semicolon and a space stand between several values.
 fn csv<R: Row>(rows: &[R]) -> String {
     let names: Vec<&str> = R::FIELDS.iter().map(|(name, _)| *name).collect();
     let mut out = names.join(",") + "\n";

@@ -102,6 +102,7 @@ fn fill(run: &RunExport, folder: &Path, partition: &str, watch: Watch<'_>) -> Re
     let part = |from: usize| from..trace.passes.len().min(from + PASSES_AT_A_TIME);
     let mut file = ParquetFile::create(passes.join("part.parquet"), columns.passes(part(0)))?;
     for from in (PASSES_AT_A_TIME..trace.passes.len()).step_by(PASSES_AT_A_TIME) {
+        watch.reach(ALL, 0, run.rows.len()).ok_or(ExportError::Cancelled)?;
         file.append(columns.passes(part(from)))?;
     }
     file.finish()?;
@@ -228,8 +229,10 @@ impl<'a> Growing<'a> {
 /// A name as Hive writes values of partitions: what means something in paths is written as its byte.
 fn escaped(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
+    let only_dots = name.chars().all(|c| c == '.');
     for c in name.chars() {
-        let plain = c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '~' | '+' | ',' | '(' | ')');
+        let plain =
+            c.is_alphanumeric() || matches!(c, '-' | '_' | '~' | '+' | ',' | '(' | ')') || (c == '.' && !only_dots);
         match plain {
             true => escaped.push(c),
             false => c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| escaped.push_str(&format!("%{byte:02X}"))),
@@ -247,5 +250,6 @@ mod tests {
         assert_eq!(escaped("smollm2-135m"), "smollm2-135m");
         assert_eq!(escaped("../a b=c\n"), "..%2Fa%20b%3Dc%0A");
         assert_eq!(escaped("größe"), "größe");
+        assert_eq!(escaped(".."), "%2E%2E");
     }
 }

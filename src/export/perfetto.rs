@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 
-use super::perfetto_times::{Known, Lanes, TimedOp, TimedPass, timed_ops, timed_passes};
-use super::{ALL, RunExport, cancelled};
+use super::perfetto_times::{Lanes, OPS_AT_A_TIME, TimedOp, TimedPass, timed_ops, timed_passes};
+use super::{RunExport, cancelled};
+use crate::analysis::op_times::Known;
 use crate::analysis::table_columns::{experts, track_bytes};
 use crate::analysis::watch::Watch;
 use crate::trace::{DESTINATION_SLOT, Trace, Track};
@@ -13,12 +14,15 @@ use crate::trace::{DESTINATION_SLOT, Trace, Track};
 /// Threads of the trace that belong to one lane of passes: the first nests passes, layers and ops, the others hold ops
 /// that ran at the same time.
 const THREADS_A_LANE: usize = 1000;
-/// Ops between two looks at whether they are still wanted.
-const OPS_AT_A_TIME: usize = 4096;
+/// Of the thousandths that a [`Watch`] counts: to find out when passes run, and to write it all.
+const TIMES: [u32; 2] = [0, 100];
+const EVENTS: [u32; 2] = [100, 1000];
 
 pub fn write(run: &RunExport, out: &mut impl Write, watch: Watch<'_>) -> io::Result<u64> {
     let trace = &*run.trace;
-    let passes = timed_passes(trace, &run.rows);
+    let count = run.rows.len();
+    let mut proceed = |rows| watch.reach(TIMES, rows, count).ok_or_else(cancelled);
+    let passes = timed_passes(trace, &run.rows, &mut proceed)?;
     let mut events = Events {
         out,
         trace,
@@ -33,8 +37,8 @@ pub fn write(run: &RunExport, out: &mut impl Write, watch: Watch<'_>) -> io::Res
     let mut done = 0;
     for pass in &passes {
         let lane = lanes.place(pass.start_ns, pass.end_ns);
-        let ops = timed_ops(trace, &run.rows, pass.pass, pass.rows.clone());
-        events.pass(pass, &ops, lane, &mut |ops| watch.reach(ALL, done + ops, run.rows.len()).ok_or_else(cancelled))?;
+        let ops = timed_ops(trace, &run.rows, pass.rows.clone());
+        events.pass(pass, &ops, lane, &mut |ops| watch.reach(EVENTS, done + ops, count).ok_or_else(cancelled))?;
         done += ops.len();
     }
     writeln!(events.out, "\n]}}")?;

@@ -110,7 +110,7 @@ impl Report {
         let line = of_model.into_iter().chain(size).collect::<Vec<_>>().join(" \u{b7} ");
         writeln!(out, "<p class=\"faint\">{}</p>\n<div class=\"cards\">", escaped(&line))?;
         let share = |share: Option<f64>| share.map(|share| format!("{:.1} %", share * 100.0));
-        let speed = |speed: Option<f64>| speed.map(|speed| format!("{speed:.2}"));
+        let speed = |speed: Option<f64>| speed.map(units::decimal);
         let cards = [
             ("time in passes", run.duration_ns.map(units::duration)),
             ("generated tokens a second", speed(run.generate.tokens_per_second)),

@@ -12,6 +12,9 @@ const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 82.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 34.0;
+/// What a character of the page's small text takes, generously, and the least between two names.
+const CHARACTER: f64 = 6.8;
+const BETWEEN_NAMES: f64 = 12.0;
 /// Points of a line, columns of a chart, and rows and columns of a matrix that are told apart; more are joined.
 const MOST_POINTS: usize = 600;
 const MOST_COLUMNS: usize = 200;
@@ -33,7 +36,7 @@ impl Unit {
             Self::Bytes => units::bytes(value as u64),
             Self::Ns => units::duration(value as u64),
             Self::Count if value.fract() == 0.0 => units::count(value as u64),
-            Self::Count => format!("{value:.2}"),
+            Self::Count => units::decimal(value),
             Self::Share => format!("{:.1} %", value * 100.0),
         }
     }
@@ -128,16 +131,7 @@ impl Frame {
     /// Names below the axis, as many as have room.
     fn names(&mut self, count: usize, name: impl Fn(usize) -> String, axis: &str) {
         let width = (WIDTH - LEFT) / count.max(1) as f64;
-        let every = ((46.0 / width).ceil() as usize).max(1);
-        for at in (0..count).step_by(every) {
-            let x = LEFT + width * (at as f64 + 0.5);
-            let _ = writeln!(
-                self.out,
-                "<text x=\"{x:.1}\" y=\"{:.0}\" text-anchor=\"middle\">{}</text>",
-                HEIGHT - BOTTOM + 16.0,
-                escaped(&name(at))
-            );
-        }
+        names_along(&mut self.out, HEIGHT - BOTTOM + 16.0, width, count, name);
         let _ = writeln!(
             self.out,
             "<text x=\"{WIDTH}\" y=\"{:.0}\" text-anchor=\"end\">{}</text>",
@@ -149,6 +143,25 @@ impl Frame {
     fn end(mut self) -> String {
         self.out.push_str("</svg>\n");
         self.out
+    }
+}
+
+/// A line of names below places that are `width` wide: as many as have room, none beyond the edge.
+fn names_along(out: &mut String, y: f64, width: f64, count: usize, name: impl Fn(usize) -> String) {
+    let names: Vec<String> = (0..count).map(name).collect();
+    let length = |name: &str| CHARACTER * name.chars().count() as f64;
+    let longest = names.iter().map(|name| length(name)).fold(0.0, f64::max);
+    let every = (((longest + BETWEEN_NAMES) / width).ceil() as usize).max(1);
+    // Of two that share room because the edge pushes the last one back, the first stays.
+    let mut free = 0.0;
+    for (at, name) in names.iter().enumerate().step_by(every) {
+        let half = length(name) / 2.0;
+        let x = (LEFT + width * (at as f64 + 0.5)).min(WIDTH - half);
+        if x - half < free {
+            continue;
+        }
+        free = x + half + BETWEEN_NAMES / 2.0;
+        let _ = writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\">{}</text>", escaped(name));
     }
 }
 
@@ -337,15 +350,7 @@ pub fn matrix(
             escaped(&joined_name(rows, MOST_ROWS, row))
         );
     }
-    for column in (0..width).step_by(((52.0 / side).ceil() as usize).max(1)) {
-        let _ = writeln!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-            LEFT + side * (column as f64 + 0.5),
-            tall * height as f64 + 15.0,
-            escaped(&joined_name(columns, MOST_CELLS, column))
-        );
-    }
+    names_along(&mut out, tall * height as f64 + 15.0, side, width, |column| joined_name(columns, MOST_CELLS, column));
     let _ = writeln!(
         out,
         "<text x=\"{WIDTH}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",

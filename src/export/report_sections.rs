@@ -83,9 +83,10 @@ fn run(out: &mut impl Write, run: &RunStats) -> io::Result<()> {
         // Classes below the least distance that occurs are left out.
         let first = run.reuse_histogram_reads.iter().position(|reads| *reads > 0).unwrap_or(0);
         let reads = run.reuse_histogram_reads.iter().skip(first).map(|reads| *reads as f64).collect();
-        let names: Vec<String> =
-            run.reuse_histogram_bytes.iter().skip(first).map(|bytes| crate::units::bytes(*bytes)).collect();
-        let series = [Series { label: "", class: "third", values: reads }];
+        // Classes begin at powers of two, which need no fractions.
+        let round = |bytes: &u64| crate::units::bytes(*bytes).replace(".00 ", " ").replace(".0 ", " ");
+        let names: Vec<String> = run.reuse_histogram_bytes.iter().skip(first).map(round).collect();
+        let series = [Series { label: "", class: "count", values: reads }];
         let chart = columns(&names, &series, Unit::Count, "distance");
         let note = "DISK reads by the distinct bytes that were read since the last read of the same range; each class goes up to the next.";
         out.write_all(figure("Reuse distances", &series, note, &chart).as_bytes())?;
@@ -100,7 +101,7 @@ fn passes(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     let note = joined_note(passes.len(), true);
     if passes.iter().any(|pass| pass.duration_ns.is_some()) {
         let values = passes.iter().map(|pass| pass.duration_ns.unwrap_or(0) as f64).collect();
-        let series = [Series { label: "", class: "third", values }];
+        let series = [Series { label: "", class: "time", values }];
         let chart = lines(&names, &series, Unit::Ns, "pass");
         out.write_all(figure("Duration of passes", &series, &note, &chart).as_bytes())?;
     }
@@ -138,7 +139,7 @@ fn layers(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     let note = joined_note(layers.len(), false);
     if layers.iter().any(|layer| layer.duration_ns.is_some()) {
         let values = layers.iter().map(|layer| layer.duration_ns.unwrap_or(0) as f64).collect();
-        let series = [Series { label: "", class: "third", values }];
+        let series = [Series { label: "", class: "time", values }];
         let chart = columns(&names, &series, Unit::Ns, "layer");
         out.write_all(figure("Time by layer", &series, &note, &chart).as_bytes())?;
     }
@@ -146,9 +147,9 @@ fn layers(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     let chart = columns(&names, &touched, Unit::Bytes, "layer");
     out.write_all(figure("Bytes touched by layer", &touched, &note, &chart).as_bytes())?;
     let memory = [
-        ("weights", "disk", layers.iter().map(|layer| layer.weights_bytes as f64).collect()),
-        ("KV cache", "fourth", layers.iter().map(|layer| layer.kv_bytes as f64).collect()),
-        ("compute", "buffer", layers.iter().map(|layer| layer.compute_bytes as f64).collect()),
+        ("weights", "weights", layers.iter().map(|layer| layer.weights_bytes as f64).collect()),
+        ("KV", "kv", layers.iter().map(|layer| layer.kv_bytes as f64).collect()),
+        ("compute", "compute", layers.iter().map(|layer| layer.compute_bytes as f64).collect()),
     ]
     .map(|(label, class, values)| Series { label, class, values });
     let chart = columns(&names, &memory, Unit::Bytes, "layer");
@@ -166,8 +167,8 @@ fn layers(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
             Some((row, column, value as f64))
         })
         .collect();
-    let (unit, what) = if timed { (Unit::Ns, "Time") } else { (Unit::Bytes, "Bytes touched") };
-    let chart = matrix(&names, &passes, &cells, unit, "third", ["layer", "pass"]);
+    let (unit, what, class) = if timed { (Unit::Ns, "Time", "time") } else { (Unit::Bytes, "Bytes touched", "count") };
+    let chart = matrix(&names, &passes, &cells, unit, class, ["layer", "pass"]);
     out.write_all(figure(&format!("{what} by layer and pass"), &[], "", &chart).as_bytes())?;
     let fields = [
         "layer",
@@ -199,7 +200,7 @@ fn kinds(out: &mut impl Write, numbers: &Numbers) -> io::Result<()> {
     if kinds.iter().any(|kind| kind.duration_ns.is_some()) {
         let first: Vec<_> = kinds.iter().take(MOST_BARS).collect();
         let values = first.iter().map(|kind| kind.duration_ns.unwrap_or(0) as f64).collect();
-        let series = [Series { label: "", class: "third", values }];
+        let series = [Series { label: "", class: "time", values }];
         let chart = bars(&names(&first), &series, Unit::Ns, false);
         out.write_all(figure("Time by kind of op", &series, "", &chart).as_bytes())?;
     }
@@ -260,7 +261,7 @@ fn experts(out: &mut impl Write, trace: &Trace, numbers: &Numbers) -> io::Result
             Some((row, expert.expert as usize, expert.ops as f64))
         })
         .collect();
-    let chart = matrix(&names, &numbered, &cells, Unit::Count, "fourth", ["layer", "expert"]);
+    let chart = matrix(&names, &numbered, &cells, Unit::Count, "experts", ["layer", "expert"]);
     out.write_all(figure("Ops that use each expert", &[], "", &chart).as_bytes())?;
     let note = joined_note(layers.len(), false);
     let shares = [
@@ -283,7 +284,7 @@ fn experts(out: &mut impl Write, trace: &Trace, numbers: &Numbers) -> io::Result
             continue;
         }
         let values = layers.iter().map(|layer| value(layer).unwrap_or(0.0)).collect();
-        let series = [Series { label: "", class: "fourth", values }];
+        let series = [Series { label: "", class: "experts", values }];
         let chart = columns(&names, &series, Unit::Share, "layer");
         out.write_all(figure(heading, &series, &format!("{meaning} {note}"), &chart).as_bytes())?;
     }

@@ -530,7 +530,11 @@ pub enum Action {
     },
     Quit,
     Wait {
+        #[serde(default)]
         frames: u32,
+        /// Beside the frames: the longer of both counts.
+        #[serde(default, skip_serializing_if = "is_none")]
+        ms: f64,
     },
 }
 
@@ -549,6 +553,11 @@ impl Axes {
     fn is_both(&self) -> bool {
         *self == Self::Both
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_none(ms: &f64) -> bool {
+    *ms == 0.0
 }
 
 fn middle() -> f64 {

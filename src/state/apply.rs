@@ -8,7 +8,7 @@ use super::camera::{GraphCamera, Motion, Span};
 use super::film_choices::FilmOrder;
 use super::table_choices::RowFormat;
 use super::{AppState, Document, GraphGoal};
-use crate::analysis::filter::{Filter, Region};
+use crate::analysis::filter::{Filter, Region, TensorRef};
 use crate::analysis::links::Item;
 use crate::analysis::span_totals::TimeSpan;
 use crate::trace::tracks::phase_bits;
@@ -23,8 +23,6 @@ pub enum Effect {
     /// Begins a film, ends it, or does the other of what is done now.
     Record(Option<bool>, FilmOrder),
     Quit,
-    /// A script's wait, in frames.
-    Wait(u32),
     /// Rows of the table, as they are shown.
     CopyRows(RowFormat),
     ExportRows(PathBuf, RowFormat),
@@ -69,6 +67,10 @@ impl AppState {
         self.document = Some(document);
         // Numbers of a part of a run may name other things in the whole.
         self.set_selection(old_selection.filter(|item| matches!(item, Item::Op(_) | Item::Pass(_) | Item::Layer(_))));
+        self.compared = self.compared.filter(|item| matches!(item, Item::Pass(_) | Item::Layer(_)));
+        if matches!(self.filter.touches, Some(TensorRef::Number(_))) {
+            self.filter.touches = None;
+        }
         self.graph.pins.clear();
         self.graph.request = Some((GraphGoal::Everything, Motion::default()));
         self.fit(View::Heatmap, Motion::default());
@@ -275,7 +277,7 @@ impl AppState {
             }
             Action::SetFilm { fps, scale, view } => return Ok(self.set_film(*view, *scale, *fps)),
             Action::Quit => return Ok(Some(Effect::Quit)),
-            Action::Wait { frames } => return Ok(Some(Effect::Wait(*frames))),
+            Action::Wait { .. } => {}
         }
         Ok(None)
     }

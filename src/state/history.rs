@@ -6,7 +6,7 @@ use super::camera::{Easing, GraphCamera, Motion, Span};
 use super::table_choices::{Grouping, ShownColumn};
 use super::{
     Action, AggregateChoice, AppState, DirectionChoice, Effect, GraphGoal, GraphSubject, MeasureChoice, NodeColor,
-    NodeSize, PaletteChoice, PinnedNode, ScaleChoice,
+    NodeSize, PaletteChoice, PinnedNode, ScaleChoice, View,
 };
 use crate::analysis::filter::{Condition, Filter};
 use crate::analysis::links::Item;
@@ -45,7 +45,7 @@ struct Look {
     bytes: [Span; 2],
     ops: Span,
     timeline: Span,
-    view: super::View,
+    view: View,
 }
 
 /// One thing that a person chose, with its value.
@@ -149,6 +149,11 @@ impl Action {
                 | Self::Wait { .. }
         )
     }
+
+    /// Whether it moves the graph's camera from where that is.
+    pub fn moves_graph(&self) -> bool {
+        matches!(self, Self::Pan { view: View::Graph, .. } | Self::Zoom { view: View::Graph, .. })
+    }
 }
 
 /// The text that is all in which two filters differ.
@@ -235,7 +240,9 @@ impl AppState {
         self.graph.more_layers = look.more_layers;
         self.graph.request = None;
         self.graph.camera.go(look.camera, RETURN);
-        self.heat.order = look.order;
+        if self.heat.order != look.order {
+            self.show_order(look.order);
+        }
         self.heat.rows = look.rows;
         for (bytes, goal) in self.heat.bytes.iter_mut().zip(look.bytes) {
             bytes.go(goal, RETURN);
@@ -254,6 +261,8 @@ impl AppState {
         let (graph, heat, table) = (&self.graph, &self.heat, &self.table);
         vec![
             Choice::Phase(self.phase),
+            // Another order drops filters by bytes, so it comes before them.
+            Choice::Order(heat.order),
             Choice::Filter(self.filter.clone()),
             Choice::Layers(graph.layer, graph.more_layers.clone()),
             Choice::Folds(graph.folded.clone()),
@@ -268,7 +277,6 @@ impl AppState {
             Choice::Measure(heat.measure),
             Choice::Aggregate(heat.aggregate),
             Choice::Direction(heat.direction),
-            Choice::Order(heat.order),
             Choice::Rows(heat.rows),
             Choice::Seeks(heat.seeks),
             Choice::Palette(heat.palette),

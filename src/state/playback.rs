@@ -6,6 +6,7 @@ use super::action::ItemRef;
 use super::apply::Effect;
 use super::camera::{Moving, Span};
 use super::{AppState, Item};
+use crate::analysis::op_times::{has_own_times, op_start_ns};
 use crate::analysis::row_axis::{RowAxis, Rows};
 use crate::trace::{Phase, Trace};
 
@@ -171,6 +172,10 @@ impl Played<'_> {
             // Rounds that lead back to where they begin need not be made.
             pass = self.pass_of(self.ops[0]);
             let length: f64 = self.stretches(pass).map(|stretch| stretch.along[1] - stretch.along[0]).sum();
+            if length <= 0.0 {
+                // What takes no time by this clock is over at once.
+                break;
+            }
             left %= length;
             at = f64::NEG_INFINITY;
             if !left.is_finite() {
@@ -190,6 +195,7 @@ impl AppState {
         ops_per_second: Option<f64>,
     ) -> Result<(), Effect> {
         let Some(document) = self.document.clone() else { return Ok(()) };
+        self.suit_clock();
         if let Some(speed) = ops_per_second {
             self.set_speed(Clock::Op, speed)?;
         }
@@ -224,9 +230,9 @@ impl AppState {
     }
 
     pub(super) fn set_clock(&mut self, clock: Clock) -> Result<(), Effect> {
-        let stamped = self.document.as_ref().is_none_or(|document| document.trace.duration_ns() > 0);
+        let stamped = self.document.as_ref().is_none_or(|document| has_own_times(&document.trace));
         if clock == Clock::Time && !stamped {
-            let why = "this run was recorded without times; play it by op or by pass";
+            let why = "this run was recorded without times of its ops; play it by op or by pass";
             return Err(Effect::Refused(why.to_owned()));
         }
         self.playback.clock = clock;
@@ -240,8 +246,21 @@ impl AppState {
         if !(speed.is_finite() && speed > 0.0) {
             return Err(Effect::Refused(format!("{speed} is no speed; give one above 0")));
         }
+        self.suit_clock();
+        let clock = if clock == Clock::Time { self.playback.clock } else { clock };
         self.playback.speeds[clock as usize] = speed;
         Ok(())
+    }
+
+    /// A clock that was chosen for another run gives way to that of ops where this one has no times to go by.
+    fn suit_clock(&mut self) {
+        // A run that only begins may still have them.
+        let untimed = |trace: &Trace| trace.op_count() > 0 && !has_own_times(trace);
+        if self.playback.clock == Clock::Time && self.document.as_ref().is_some_and(|document| untimed(&document.trace))
+        {
+            self.playback.clock = Clock::Op;
+            self.playback.at = self.playback.head.map_or(0.0, f64::from);
+        }
     }
 
     pub(super) fn loop_span(&mut self, ops: Option<[u32; 2]>) -> Result<(), Effect> {
@@ -294,6 +313,7 @@ impl AppState {
     }
 
     pub(super) fn advance_playback(&mut self, delta_ms: f64) {
+        self.suit_clock();
         let Playback { playing: true, head: Some(head), at, .. } = self.playback else { return };
         let Some(document) = self.document.clone() else { return };
         let played = self.played(&document.trace);
@@ -324,6 +344,7 @@ impl AppState {
     }
 
     pub(super) fn place_head(&mut self, op: u32) {
+        self.suit_clock();
         if let Some(document) = self.document.clone() {
             self.playback.at = RowAxis::new(&document.trace, self.playback.clock.rows()).at(f64::from(op));
         }
@@ -361,8 +382,7 @@ impl AppState {
     /// Views that showed the playhead turn the page when it leaves them; those that looked elsewhere stay there.
     pub(super) fn follow_head(&mut self, before: u32, now: u32) {
         let Some(document) = self.document.clone() else { return };
-        let starts = &document.trace.ops.start_ns;
-        let time = |op: u32| starts.get(op as usize).map_or(0.0, |&ns| ns as f64);
+        let time = |op: u32| op_start_ns(&document.trace, op as usize) as f64;
         turn_page(&mut self.timeline, [time(before), time(now)], document.trace.duration_ns() as f64);
         turn_page(&mut self.heat.ops, [before, now].map(f64::from), document.trace.op_count() as f64);
     }

@@ -521,7 +521,7 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
         Action::FullScreen { .. } => (
             "full_screen",
             "Give one panel the whole window, or leave that",
-            fields! { "view": "graph | heatmap | timeline | table | health | inspector | null", "which" },
+            fields! { "view": VIEW_KIND, "which; null leaves that" },
         ),
         Action::SetTheme { .. } => ("set_theme", "Dark or light", fields! { "theme": "dark | light", "which" }),
         Action::Back => ("back", "To what was looked at before", &[]),
@@ -585,9 +585,11 @@ fn describe(action: &Action) -> (&'static str, &'static str, &'static [FieldDoc]
             fields! { "fps": "number", "frames a second, 1 to 240"; "scale": "number", "pixels of a point, 0.25 to 8"; "view": PART_KIND, "what of the window" },
         ),
         Action::Quit => ("quit", "Close the window", &[]),
-        Action::Wait { .. } => {
-            ("wait", "In scripts: let frames pass before the next action", fields! { "frames": "number", "how many" })
-        }
+        Action::Wait { .. } => (
+            "wait",
+            "In scripts: let frames pass before the next action",
+            fields! { "frames": "number", "how many; 0 if left out"; "ms": "number", "so long, whatever the frames a second; the longer of both counts" },
+        ),
     }
 }
 
@@ -684,7 +686,7 @@ fn examples() -> Vec<Action> {
         Action::Record { on: Some(true), path: None, fps: Some(60), scale: None, view: Some(Part::All) },
         Action::SetFilm { fps: Some(24), scale: Some(1.0), view: Some(Part::Panel) },
         Action::Quit,
-        Action::Wait { frames: 30 },
+        Action::Wait { frames: 30, ms: 0.0 },
     ]
 }
 

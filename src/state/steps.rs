@@ -12,17 +12,20 @@ impl AppState {
             Some(match (at, back) {
                 (None, false) => 0,
                 (None, true) => last,
-                (Some(at), false) => (at + 1).min(last),
-                (Some(at), true) => at.saturating_sub(1),
+                (Some(at), false) => at.saturating_add(1).min(last),
+                (Some(at), true) => at.saturating_sub(1).min(last),
             })
         };
-        // Passes of other phases are stepped over.
-        let wanted = |pass: u32| {
-            let phase_of = |pass: u32| trace.passes.get(pass as usize).map(|pass| pass.phase);
-            let fits = |pass: &u32| self.phase.is_none() || phase_of(*pass) == self.phase;
+        // Passes of other phases are stepped over, and so are those without an op.
+        let wanted = |pass: u32| -> Option<u32> {
+            let fits = |pass: &u32| {
+                let pass = trace.passes.get(*pass as usize);
+                pass.is_some_and(|pass| pass.ops > 0 && self.phase.is_none_or(|phase| pass.phase == phase))
+            };
+            let last = u32::try_from(trace.passes.len()).ok()?.checked_sub(1)?;
             match back {
-                false => (pass..trace.passes.len() as u32).find(fits),
-                true => (0..=pass).rev().find(fits),
+                false => (pass..=last).find(fits),
+                true => (0..=pass.min(last)).rev().find(fits),
             }
         };
         let running = self.running_op();
@@ -50,7 +53,8 @@ impl AppState {
             Stride::Layer => {
                 if let Some(layer) = moved(layer, self.shown_layers() as usize) {
                     let of_pass = trace.passes.get(pass.unwrap_or(0) as usize);
-                    let ops = of_pass.map_or(0..0, |pass| pass.first_op..pass.first_op.saturating_add(pass.ops));
+                    let count = trace.op_count() as u32;
+                    let ops = of_pass.map_or(0..0, |p| p.first_op..p.first_op.saturating_add(p.ops).min(count));
                     if let Some(op) = ops.into_iter().find(|&op| trace.ops.layer.get(op as usize) == Some(layer)) {
                         self.take_head_along(op);
                     }

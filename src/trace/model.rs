@@ -178,6 +178,16 @@ pub struct Pass {
     pub text: Option<String>,
 }
 
+impl Pass {
+    /// The tokens that it processed: as many as have positions or ids, else one where it generates.
+    pub fn tokens(&self) -> Option<u64> {
+        match self.positions.len().max(self.token_ids.len()) {
+            0 => (self.phase == Phase::Generate).then_some(1),
+            known => Some(known as u64),
+        }
+    }
+}
+
 /// A runtime buffer.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Buffer {

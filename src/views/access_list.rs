@@ -20,7 +20,8 @@ use crate::units;
 const KEPT_LISTS: usize = 12;
 /// Accesses that all kept lists may have together: 4 bytes each.
 const MOST_KEPT: usize = 8 << 20;
-const LEAST_ROWS: f32 = 4.0;
+/// Room for three rows, for what all accesses come to, which may be two lines, and for the line above that.
+pub const LIST_POINTS: f32 = ROW_POINTS * 3.0 + 49.0;
 
 /// What the inspector knows of accesses, with its own scroll.
 #[derive(Default)]
@@ -114,8 +115,9 @@ impl AccessView {
         wanted(state).is_some()
     }
 
-    /// What the accesses of the selection come to, and the list of them in what is left of the panel.
-    pub fn ui(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
+    /// What the accesses of the selection come to, and the list of them in what is left of the panel: that many rows at
+    /// least.
+    pub fn ui(&mut self, ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document, least_rows: f32) {
         let Some(wanted) = wanted(cx.state) else { return };
         if let Some(fault) = &self.fault {
             ui.colored_label(ui.visuals().error_fg_color, fault);
@@ -132,12 +134,17 @@ impl AccessView {
         if count == 0 {
             return;
         }
-        let size = Vec2::new(ui.available_width(), ui.available_height().max(ROW_POINTS * LEAST_ROWS));
+        let size = Vec2::new(ui.available_width(), ui.available_height().max(ROW_POINTS * least_rows));
         let (area, response) = ui.allocate_exact_size(size, Sense::click());
         let seen = f64::from(area.height() / ROW_POINTS);
         if response.contains_pointer() {
-            let scroll = ui.input_mut(|i| std::mem::take(&mut i.smooth_scroll_delta));
-            self.scroll.at -= f64::from(scroll.y / ROW_POINTS);
+            let before = self.scroll.at;
+            self.scroll.at -= f64::from(ui.input(|i| i.smooth_scroll_delta).y / ROW_POINTS);
+            self.scroll.limit(seen, count as f64);
+            if self.scroll.at != before {
+                // At its ends the panel around it may scroll.
+                ui.input_mut(|i| i.smooth_scroll_delta = Vec2::ZERO);
+            }
         }
         super::pointer::keep_arrows(ui, &response);
         if response.has_focus() {

@@ -1,6 +1,6 @@
 //! The analytics panel: the run's numbers on top, charts of its passes, layers, ops and experts below.
 
-use egui::{RichText, ScrollArea, Ui, Vec2};
+use egui::{Label, RichText, ScrollArea, TextWrapMode, Ui, Vec2};
 
 use super::analytics_cards::{Card, Cards};
 use super::analytics_engine::{AnalyticsEngine, Tables};
@@ -64,8 +64,10 @@ impl AnalyticsView {
             one_row(ui, cx, &tables, &mut cards);
         } else {
             ScrollArea::vertical().id_salt("analytics").auto_shrink([false, false]).show(ui, |ui| {
+                // Before anything can make it wider than what is seen.
+                let width = ui.available_width();
                 headlines(ui, &tables);
-                grid(ui, cx, &tables, &mut cards);
+                grid(ui, cx, &tables, &mut cards, width);
             });
         }
     }
@@ -120,10 +122,16 @@ fn headlines(ui: &mut Ui, tables: &Tables) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = 18.0;
         for (label, value, meaning) in headline_texts(tables) {
+            let texts = [RichText::new(value).strong().size(15.0), RichText::new(label).weak().small()];
+            let wide = texts.iter().map(|text| width_of(ui, text.clone())).fold(0.0, f32::max);
+            if ui.available_size_before_wrap().x < wide {
+                ui.end_row();
+            }
             let shown = ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 0.0;
-                ui.label(RichText::new(value).strong().size(15.0));
-                ui.label(RichText::new(label).weak().small());
+                for text in texts {
+                    ui.add(Label::new(text).extend());
+                }
             });
             shown.response.on_hover_text(meaning);
         }
@@ -131,11 +139,18 @@ fn headlines(ui: &mut Ui, tables: &Tables) {
     ui.add_space(2.0);
 }
 
-fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>) {
+/// Points that `text` takes on one line.
+fn width_of(ui: &Ui, text: RichText) -> f32 {
+    let text = egui::WidgetText::from(text);
+    text.into_galley(ui, Some(TextWrapMode::Extend), f32::INFINITY, egui::TextStyle::Body).size().x
+}
+
+/// Cards beside and below each other, in a panel that is `whole` points wide.
+fn grid(ui: &mut Ui, cx: &mut ViewContext<'_>, tables: &Tables, cards: &mut Cards<'_>, whole: f32) {
     let shown = Card::of(tables);
-    let columns = ((ui.available_width() + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0);
+    let columns = ((whole + GAP) / (LEAST_WIDTH + GAP)).floor().max(1.0);
     let lines = (shown.len() as f32 / columns).ceil();
-    let width = ((ui.available_width() - GAP * (columns - 1.0)) / columns).floor();
+    let width = ((whole - GAP * (columns - 1.0)) / columns).floor();
     let height = ((ui.available_height() - GAP * (lines - 1.0)) / lines).clamp(HEIGHTS[0], HEIGHTS[1]).floor();
     ui.spacing_mut().item_spacing = Vec2::splat(GAP);
     for line in shown.chunks(columns as usize) {

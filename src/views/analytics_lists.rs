@@ -19,6 +19,8 @@ impl Cards<'_> {
         let amount = |at: usize| if timed { kinds[at].duration_ns.unwrap_or(0) } else { kinds[at].touched_bytes };
         let most = (0..kinds.len()).map(amount).max().unwrap_or(0).max(1);
         let all = (0..kinds.len()).map(amount).fold(0, u64::saturating_add).max(1);
+        // A kind has the colour that it has in the timeline, by its number of ops.
+        let rank = |at: usize| kinds.iter().filter(|kind| kind.ops > kinds[at].ops).count();
         let chosen = cx.state.filter.condition(Column::Op);
         let row = |at: usize| {
             let kind = &kinds[at];
@@ -33,7 +35,7 @@ impl Cards<'_> {
             );
             BarRow {
                 name: kind.op.clone(),
-                parts: vec![((amount(at) as f64 / most as f64) as f32, theme::kind(at))],
+                parts: vec![((amount(at) as f64 / most as f64) as f32, theme::kind(rank(at)))],
                 number: format!("{number}  {share:.1} %"),
                 told,
                 selected: chosen == Some(Condition::Is(vec![Value::Text(kind.op.clone())])),

@@ -96,6 +96,8 @@ struct Shown {
     pins: Pins,
     /// The camera that showed everything when it was last asked for.
     fitted: Option<GraphCamera>,
+    /// The size of the canvas in which that was done with the nodes at rest.
+    fitted_in: Option<Vec2>,
     /// Took the place of another graph that the camera may have been fitted to.
     fresh: bool,
     at_rest: bool,
@@ -137,6 +139,7 @@ impl Shown {
             pick,
             pins: Pins::default(),
             fitted: None,
+            fitted_in: None,
             fresh: true,
             at_rest,
             stale: false,
@@ -271,6 +274,7 @@ impl GraphView {
                 GraphGoal::Everything => {
                     let camera = shown.fit(None, rect.size());
                     shown.fitted = Some(camera);
+                    shown.fitted_in = None;
                     camera
                 }
                 GraphGoal::Nodes(nodes) => shown.fit(Some(nodes), rect.size()),
@@ -283,14 +287,20 @@ impl GraphView {
         {
             let camera = shown.fit(None, rect.size());
             shown.fitted = Some(camera);
+            shown.fitted_in = None;
             cx.act(Action::LookAt { center: camera.center, scale: camera.scale, motion: Motion::default() });
         }
         if shown.is_moving(cx.state.graph.settling) {
             ui.ctx().request_repaint();
-        } else if let Some(fitted) = shown.fitted.take() {
-            // The layout moved on since the camera was fitted to it, and nobody has moved the camera.
+        } else if let Some(fitted) = shown.fitted
+            && shown.fitted_in != Some(rect.size())
+        {
+            // The layout moved on since the camera was fitted to it, or the panel has another size.
+            let still = cx.state.graph.camera.goal() == fitted;
             let camera = shown.fit(None, rect.size());
-            if cx.state.graph.camera.goal() == fitted && camera != fitted {
+            shown.fitted = still.then_some(camera);
+            shown.fitted_in = Some(rect.size());
+            if still && camera != fitted {
                 cx.act(Action::LookAt { center: camera.center, scale: camera.scale, motion: Motion::default() });
             }
         }

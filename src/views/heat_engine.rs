@@ -346,9 +346,13 @@ impl HeatEngine {
         self.marginals.get(&track)
     }
 
-    /// Whether sums of just this are there or asked for.
-    pub fn is_summed(&self, summed: &Summed) -> bool {
-        self.asked_marginals.get(&summed.source.track) == Some(summed)
+    /// Whether sums of just this are there or asked for; then nothing waits for its track to come to rest.
+    pub fn is_summed(&mut self, summed: &Summed) -> bool {
+        let there = self.asked_marginals.get(&summed.source.track) == Some(summed);
+        if there {
+            self.seen.remove(&summed.source.track);
+        }
+        there
     }
 
     /// Since when `summed` is what its track shows.

@@ -2,7 +2,7 @@
 
 use egui::{Grid, RichText, Ui};
 
-use super::access_list::AccessView;
+use super::access_list::{AccessView, LIST_POINTS};
 use super::region_totals::RegionView;
 use super::span_totals::SpanView;
 use super::table_conditions::shorten;
@@ -18,43 +18,69 @@ const MOST_LINES: usize = 60;
 const LABEL_POINTS: f32 = 90.0;
 /// Of the panel's height, what is said of a tensor takes as much at most; the rest is the list of its accesses.
 const FACTS_SHARE: f32 = 0.55;
+/// Where facts would have less than this, the panel scrolls as a whole, with this many rows of the list in it.
+const LEAST_FACTS_POINTS: f32 = 40.0;
+const ROWS_WITHIN: f32 = 4.0;
 
 pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, region: &RegionView, span: &SpanView, accesses: &mut AccessView) {
     let Some(document) = cx.document() else { return };
-    let listed = AccessView::has_list(cx.state);
+    // What was scrolled to belongs to the item; what plays is one item after another.
+    let running = cx.state.running_op().map(Item::Op);
+    let item = cx.state.selection.filter(|_| running.is_none());
+    let area = egui::ScrollArea::vertical().id_salt(("facts", item)).min_scrolled_height(LEAST_FACTS_POINTS);
+    if running.is_some() || !AccessView::has_list(cx.state) {
+        area.auto_shrink([false, false]).show(ui, |ui| facts_of(ui, cx, &document, running.or(item), (region, span)));
+        return;
+    }
     let (width, all) = (ui.available_width(), ui.available_height());
-    let height = if listed { (all * FACTS_SHARE).max(all - 600.0) } else { all };
-    let area = egui::ScrollArea::vertical().id_salt("facts").max_height(height).auto_shrink([false, listed]);
-    area.show(ui, |ui| match cx.state.selection {
-        None => run(ui, cx, &document),
-        Some(item) => {
-            ui.label(
-                RichText::new(describe::title(&document, item).trim())
-                    .strong()
-                    .color(theme::selected_text(cx.state.theme)),
-            );
-            match item {
-                Item::Tensor(tensor) => tensor_lines(ui, cx, &document, tensor),
-                Item::Expert { tensor, .. } => {
-                    link(ui, cx, &document, Item::Tensor(tensor), "tensor");
-                    tensor_lines(ui, cx, &document, tensor);
-                }
-                Item::Op(op) => op_lines(ui, cx, &document, op),
-                Item::Node { graph, node } => node_lines(ui, cx, &document, graph, node),
-                Item::Layer(layer) => layer_lines(ui, cx, &document, layer),
-                Item::Pass(pass) => pass_lines(ui, cx, &document, pass),
-                Item::Region(_) => region.ui(ui, cx, &document),
-                Item::Span(_) => span.ui(ui, cx, &document),
-            }
-        }
-    });
-    if listed {
-        // Long values may have made the rest wider than the panel.
+    // Long values may have made the rest wider than the panel.
+    let list = |ui: &mut Ui, cx: &mut ViewContext<'_>, accesses: &mut AccessView, width: f32, rows: f32| {
         ui.scope(|ui| {
             ui.set_max_width(width);
             ui.separator();
-            accesses.ui(ui, cx, &document);
+            accesses.ui(ui, cx, &document, rows);
         });
+    };
+    let most = all - LIST_POINTS;
+    if most < LEAST_FACTS_POINTS {
+        area.auto_shrink([false, false]).show(ui, |ui| {
+            let width = ui.available_width();
+            facts_of(ui, cx, &document, item, (region, span));
+            list(ui, cx, accesses, width, ROWS_WITHIN);
+        });
+        return;
+    }
+    let height = (all * FACTS_SHARE).max(all - 600.0).min(most);
+    area.max_height(height).auto_shrink([false, true]).show(ui, |ui| facts_of(ui, cx, &document, item, (region, span)));
+    list(ui, cx, accesses, width, 1.0);
+}
+
+/// What is said of an item, beside the list of its accesses; without one, of the run.
+fn facts_of(
+    ui: &mut Ui,
+    cx: &mut ViewContext<'_>,
+    document: &Document,
+    item: Option<Item>,
+    (region, span): (&RegionView, &SpanView),
+) {
+    let Some(item) = item else {
+        run(ui, cx, document);
+        return;
+    };
+    let title = RichText::new(describe::title(document, item).trim()).strong();
+    ui.label(title.color(theme::selected_text(cx.state.theme)));
+    match item {
+        Item::Tensor(tensor) => tensor_lines(ui, cx, document, tensor),
+        Item::Expert { tensor, .. } => {
+            link(ui, cx, document, Item::Tensor(tensor), "tensor");
+            tensor_lines(ui, cx, document, tensor);
+        }
+        Item::Op(op) => op_lines(ui, cx, document, op),
+        Item::Node { graph, node } => node_lines(ui, cx, document, graph, node),
+        Item::Layer(layer) => layer_lines(ui, cx, document, layer),
+        Item::Pass(pass) => pass_lines(ui, cx, document, pass),
+        Item::Region(_) => region.ui(ui, cx, document),
+        Item::Span(_) => span.ui(ui, cx, document),
     }
 }
 

@@ -9,23 +9,23 @@ use crate::state::{Action, ZoomTarget};
 
 const QUICK: Motion = Motion { duration_ms: 200.0, easing: Easing::EaseInOut };
 
-/// Title and entries. Keys beside them do the same with what is selected.
+/// Title and entries. No keys stand beside them: keys act on what is selected, which may be another item.
 pub fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, item: Item) {
     let Some(document) = cx.document() else { return };
     let named = reference(&document, item);
     ui.weak(super::table_conditions::shorten(describe::title(&document, item).trim(), 48));
-    let entry = |ui: &mut Ui, label: &str, keys: &str| {
-        let response = ui.add(Button::new(label).shortcut_text(keys));
+    let entry = |ui: &mut Ui, label: &str| {
+        let response = ui.add(Button::new(label));
         response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, label));
         if response.clicked() {
             ui.close();
         }
         response.clicked()
     };
-    if entry(ui, "Filter the table to this", "Ctrl+Enter") {
+    if entry(ui, "Filter the table to this") {
         cx.act(Action::FilterTo { item: named.clone() });
     }
-    if entry(ui, "Zoom to it", "Z") {
+    if entry(ui, "Zoom to it") {
         cx.select_item(item);
         cx.act(Action::ZoomTo { target: ZoomTarget::Selection, motion: QUICK });
     }
@@ -41,14 +41,14 @@ pub fn entries(ui: &mut Ui, cx: &mut ViewContext<'_>, item: Item) {
     };
     let hidden = |layer: &u32| *layer < cx.state.shown_layers() && !cx.state.graph.layers().contains(layer);
     if let Some(layer) = layer.filter(hidden) {
-        if entry(ui, &format!("Show layer {layer}"), "") {
+        if entry(ui, &format!("Show layer {layer}")) {
             cx.act(Action::SetLayer { layer: Some(layer), add: false });
         }
-        if cx.state.graph.layer.is_some() && entry(ui, &format!("Show layer {layer} beside"), "") {
+        if cx.state.graph.layer.is_some() && entry(ui, &format!("Show layer {layer} beside")) {
             cx.act(Action::SetLayer { layer: Some(layer), add: true });
         }
     }
-    if entry(ui, "Copy its name", "") {
+    if entry(ui, "Copy its name") {
         cx.act(Action::CopyName { item: named });
     }
 }

@@ -32,6 +32,12 @@ struct Entry {
     action: Action,
 }
 
+impl Entry {
+    fn plain(label: String, action: Action) -> Self {
+        Self { label, keys: String::new(), action }
+    }
+}
+
 impl PaletteView {
     /// Draws it while it is shown, over everything else.
     pub fn ui(&mut self, ui: &Ui, cx: &mut ViewContext<'_>, recent_runs: &[PathBuf]) {
@@ -51,9 +57,11 @@ impl PaletteView {
             self.content(ui, opened, &found)
         });
         if let Some(entry) = modal.inner.and_then(|at| found.into_iter().nth(at)) {
-            self.recent.retain(|known| *known != entry.label);
-            self.recent.insert(0, entry.label);
-            self.recent.truncate(MOST_RECENT);
+            if !matches!(entry.action, Action::Search { .. }) {
+                self.recent.retain(|known| *known != entry.label);
+                self.recent.insert(0, entry.label);
+                self.recent.truncate(MOST_RECENT);
+            }
             cx.act(Action::ShowPalette { shown: false });
             cx.act(entry.action);
         } else if modal.backdrop_response.clicked() {
@@ -116,20 +124,24 @@ impl PaletteView {
         chosen
     }
 
-    /// What fits the text: without one the last used first, then all in the order of the menus.
+    /// What fits the text: without one the last used first, then all in the order of the menus. Behind them a search for
+    /// it, which fits any text.
     fn found(&self, cx: &ViewContext<'_>, recent_runs: &[PathBuf]) -> Vec<Entry> {
         let entries = entries(cx, &self.text, recent_runs);
         let age = |label: &str| self.recent.iter().position(|known| known == label).unwrap_or(MOST_RECENT);
         let scored = entries.into_iter().filter_map(|entry| Some((score(&self.text, &entry.label)?, entry)));
         let mut scored: Vec<(i32, Entry)> = scored.collect();
         scored.sort_by_key(|(score, entry)| (-score, age(&entry.label)));
-        scored.into_iter().map(|(_, entry)| entry).collect()
+        let text = self.text.trim();
+        let search = (!text.is_empty() && cx.state.document.is_some())
+            .then(|| Entry::plain(format!("Search for {text}"), Action::Search { text: text.to_owned() }));
+        scored.into_iter().map(|(_, entry)| entry).chain(search).collect()
     }
 }
 
 /// Everything that can be done, with what the number in `text` makes of commands that need one.
 fn entries(cx: &ViewContext<'_>, text: &str, recent_runs: &[PathBuf]) -> Vec<Entry> {
-    let plain = |label: String, action: Action| Entry { label, keys: String::new(), action };
+    let plain = Entry::plain;
     let mut all: Vec<Entry> = commands()
         .into_iter()
         .filter(|command| !matches!(command.action, Action::ShowPalette { .. }))
@@ -161,10 +173,6 @@ fn entries(cx: &ViewContext<'_>, text: &str, recent_runs: &[PathBuf]) -> Vec<Ent
         if (50..=300).contains(&number) {
             all.push(plain(format!("Size {number} %"), Action::SetUiScale { scale: number as f32 / 100.0 }));
         }
-    }
-    if !text.trim().is_empty() && cx.state.document.is_some() {
-        let text = text.trim();
-        all.push(plain(format!("Search for {text}"), Action::Search { text: text.to_owned() }));
     }
     all
 }

@@ -87,6 +87,10 @@ impl SearchView {
         if self.asked.as_ref() == Some(&question) {
             return;
         }
+        if self.asked.as_ref().is_none_or(|asked| asked.document != question.document) {
+            // Numbers of another run name other things in this one.
+            self.found.clear();
+        }
         self.asked = Some(question.clone());
         if let Some(worker) = &self.worker {
             worker.cancel();
@@ -127,6 +131,7 @@ impl SearchView {
         let (up, down, choice) = if ui.memory(|m| m.has_focus(id)) { keys(ui) } else { (0, 0, None) };
         let width = (ui.ctx().content_rect().width() * FIELD_SHARE).clamp(FIELD_POINTS[0], FIELD_POINTS[1]);
         let field = TextEdit::singleline(&mut self.text).id(id).hint_text("search  /").desired_width(width);
+        let field = field.align(egui::Align2::LEFT_CENTER);
         let edit = ui.add(field);
         edit.widget_info(|| {
             let mut info = egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Search");
@@ -170,6 +175,10 @@ impl SearchView {
                 .inner
         });
         let clicked = list.inner;
+        let focused = ui.memory(egui::Memory::focused).filter(|focused| *focused != id);
+        let left = focused
+            .and_then(|focused| ui.ctx().read_response(focused))
+            .is_some_and(|response| response.layer_id != list.response.layer_id);
         let outside = ui.input(|i| i.pointer.any_pressed())
             && ui
                 .input(|i| i.pointer.interact_pos())
@@ -177,7 +186,7 @@ impl SearchView {
         if let Some((hit, choice)) = chosen.or(clicked) {
             self.choose(cx, &document, hit, choice);
             ui.memory_mut(|m| m.surrender_focus(id));
-        } else if outside {
+        } else if outside || left {
             cx.act(Action::ShowSearch { shown: false });
         }
     }

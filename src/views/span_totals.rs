@@ -7,6 +7,7 @@ use egui::{ProgressBar, Ui};
 use super::{ViewContext, inspector, timeline};
 use crate::analysis::background::Background;
 use crate::analysis::links::Item;
+use crate::analysis::op_times::has_own_times;
 use crate::analysis::span_totals::{self, Part, SpanTotals, TimeSpan};
 use crate::state::{Action, AppState, Document};
 use crate::trace::tracks::{Order, phase_bits};
@@ -94,6 +95,9 @@ impl SpanView {
             facts.push((name, format!("{all} touched, {distinct} distinct")));
         }
         inspector::facts(ui, "span", facts);
+        if !has_own_times(&document.trace) {
+            ui.weak("recorded without times of ops: each is given an even part of its pass");
+        }
         let ops = timeline::selected_ops(cx.state);
         if ops.is_some()
             && ops != cx.state.playback.looped

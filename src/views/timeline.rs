@@ -11,8 +11,9 @@ use super::timeline_ruler::{self, RULER_POINTS, TimeAxis};
 use super::timeline_span::SpanDrag;
 use super::{ViewContext, describe, theme, timeline_controls};
 use crate::analysis::background::Background;
-use crate::analysis::lanes::{Lane, Lanes, Walk, op_end_ns};
+use crate::analysis::lanes::{Lane, Lanes, Walk};
 use crate::analysis::links::Item;
+use crate::analysis::op_times::{Known, op_start_ns, op_time, range_where};
 use crate::state::camera::Motion;
 use crate::state::{Action, AppState, Axes, Document, View};
 use crate::trace::{Phase, Trace};
@@ -21,11 +22,16 @@ use crate::units;
 const GUTTER_POINTS: f32 = 58.0;
 const GAP: f32 = 2.0;
 /// Heights that a lane has, with little room and with much.
-const LANE_POINTS: [f32; 2] = [14.0, 160.0];
+const LANE_POINTS: [f32; 2] = [14.0, 300.0];
+/// Enough for passes, which have little to tell apart; with much room they take this share of it.
+const PASS_POINTS: f32 = 26.0;
+const PASS_SHARE: f32 = 0.12;
 /// Share of the visible time by which a wheel turn scrolls that would zoom by a factor of e elsewhere.
 const WHEEL_SHARE: f64 = 0.4;
 /// Runs of no more ops are summed up within a frame.
 const SMALL_RUN: usize = 100_000;
+/// What stands where nothing can stand in time.
+const UNTIMED: &str = "recorded without times";
 /// Kinds or layers that a tooltip names.
 const NAMED: usize = 4;
 
@@ -51,12 +57,12 @@ pub fn selected_ops(state: &AppState) -> Option<[u32; 2]> {
     state.selection.and(state.links.ops).filter(|ops| ops[1] > ops[0].saturating_add(1))
 }
 
-/// The ops that begin in what the timeline shows.
+/// From the first op that begins in what the timeline shows to behind the last. It looks through the run: for when
+/// somebody asks.
 pub fn visible_ops(state: &AppState) -> Option<[u32; 2]> {
-    let starts = &state.document.as_ref()?.trace.ops.start_ns;
+    let trace = &state.document.as_ref()?.trace;
     let seen = state.timeline.goal();
-    let ops = [seen.start, seen.end].map(|at| starts.partition_point(|&ns| (ns as f64) < at) as u32);
-    (ops[0] < ops[1]).then_some(ops)
+    range_where(trace, |op| (seen.start..seen.end).contains(&(op_start_ns(trace, op) as f64)))
 }
 
 /// The ops of the pass that the playhead is in, or that is selected.
@@ -125,6 +131,18 @@ impl TimelineView {
             let at = Pos2::new(outer.left() + 4.0, lane.center().y);
             painter.text(at, Align2::LEFT_CENTER, name, FontId::proportional(10.0), ui.visuals().weak_text_color());
         }
+        let untimed = document.trace.op_count() > 0 && document.trace.duration_ns() == 0;
+        let [start, end] = [axis.span.start.max(0.0), axis.span.end].map(|ns| units::duration(ns as u64));
+        let mut label = if untimed { format!("Timeline, {UNTIMED}") } else { format!("Timeline, {start} to {end}") };
+        if let Some(op) = cx.state.playback.head {
+            label.push_str(&format!(", playhead at op {}", units::count(op.into())));
+        }
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
+        if untimed {
+            let ink = ui.visuals().weak_text_color();
+            painter.text(rect.center(), Align2::CENTER_CENTER, UNTIMED, FontId::proportional(11.0), ink);
+            return;
+        }
         match (&self.lanes, &self.fault) {
             (Some(lanes), _) => {
                 self.picture.ui(ui, &document, lanes, &axis, rects, (cx.state.theme, cx.state.phase));
@@ -135,21 +153,12 @@ impl TimelineView {
                 painter.text(rects[1].center(), Align2::CENTER_CENTER, words, FontId::proportional(11.0), ink);
             }
         }
-        timeline_ruler::ui(ui, cx, &document, &axis);
+        timeline_ruler::ui(ui, cx, &document, self.lanes.as_ref(), &axis);
         timeline_ruler::loop_bar(ui, cx, &document, &axis);
         outline(ui, cx.state, &document.trace, &axis, bottom);
-        self.span.ui(ui, cx, &document, &axis, bottom);
+        self.span.ui(ui, cx, &document, self.lanes.as_ref(), &axis, bottom);
         timeline_ruler::playhead(ui, cx, &document, &axis, bottom);
         self.mouse(ui, cx, &document, &response, &axis, rects);
-        let mut label = format!(
-            "Timeline, {} to {}",
-            units::duration(axis.span.start.max(0.0) as u64),
-            units::duration(axis.span.end as u64)
-        );
-        if let Some(op) = cx.state.playback.head {
-            label.push_str(&format!(", playhead at op {}", units::count(op.into())));
-        }
-        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Image, true, &label));
     }
 
     fn mouse(
@@ -165,7 +174,7 @@ impl TimelineView {
         let (mouse, drawn) = gesture(ui, response);
         let selects = ui.input(|i| i.modifiers.shift && !i.modifiers.command);
         match drawn.filter(|_| selects) {
-            Some(area) => self.span.draw(ui, document, axis, area, bottom),
+            Some(area) => SpanDrag::draw(ui, document, self.lanes.as_ref(), axis, area, bottom),
             None => draw_box(ui, drawn),
         }
         let found = response.hover_pos().zip(self.lanes.as_ref()).and_then(|(at, lanes)| {
@@ -201,7 +210,7 @@ impl TimelineView {
             Some(Gesture::Box(area)) => {
                 cx.act(zoom(axis, rect.width() / area.width().max(1.0), boxed_anchor(axis, area), quick));
             }
-            Some(Gesture::Select(area)) => SpanDrag::select(ui, cx, document, axis, area),
+            Some(Gesture::Select(area)) => SpanDrag::select(ui, cx, document, self.lanes.as_ref(), axis, area),
             None => {}
         }
     }
@@ -210,8 +219,12 @@ impl TimelineView {
 /// Where the lanes are: as high as there is room for, that of passes the lowest.
 fn lane_rects(rect: Rect) -> [Rect; 3] {
     let room = rect.height() - RULER_POINTS - 3.0 * GAP;
-    let height = |share: f32| (room * share).clamp(LANE_POINTS[0], LANE_POINTS[1]).floor();
-    let heights = [height(0.33).min(26.0), height(0.33), height(0.34)];
+    let height = |wanted: f32| wanted.clamp(LANE_POINTS[0], LANE_POINTS[1]).floor();
+    let least = PASS_POINTS.max(room * PASS_SHARE).min(room / 3.0);
+    // What the others cannot use is theirs.
+    let passes = height(least.max(room - 2.0 * LANE_POINTS[1]));
+    let other = height((room - passes) / 2.0);
+    let heights = [passes, other, other];
     let mut top = (rect.top() + RULER_POINTS + 1.0).round();
     heights.map(|height| {
         let lane = Rect::from_min_size(Pos2::new(rect.left(), top), Vec2::new(rect.width(), height));
@@ -249,8 +262,8 @@ fn outline(ui: &Ui, state: &AppState, trace: &Trace, axis: &TimeAxis, bottom: f3
         _ => state.links.ops.or(state.links.first_op.map(|op| [op, op + 1])),
     };
     let Some(ops) = ops else { return };
-    let start = trace.ops.start_ns.get(ops[0] as usize).copied().unwrap_or(0);
-    let end = op_end_ns(trace, (ops[1].max(1) - 1) as usize);
+    let start = op_start_ns(trace, ops[0] as usize);
+    let end = op_time(trace, (ops[1].max(1) - 1) as usize).end_ns;
     let rect = axis.rect;
     if axis.x(end) < rect.left() || axis.x(start) > rect.right() {
         return;
@@ -322,7 +335,11 @@ fn under(
             format!("{} in pass {}\n{time}", class_name(trace, lane, k, lane.class(trace, at)), trace.ops.pass[number])
         }
         _ => {
-            let known = if trace.ops.duration_ns.get(number).is_some() { "" } else { ", its end was not recorded" };
+            let known = match op_time(trace, number).known {
+                Known::Recorded => "",
+                Known::Start => ", its end was not recorded",
+                Known::Order => ", an even part of its pass: its time was not recorded",
+            };
             format!("{}\n{time}{known}", describe::title(document, Item::Op(number as u32)).trim())
         }
     };
@@ -335,5 +352,26 @@ fn class_name(trace: &Trace, lane: &Lane, k: usize, class: usize) -> String {
         1 if class + 1 == lane.classes() => "in no layer".to_owned(),
         1 => format!("layer {class}"),
         _ => trace.meta.op_names.get(class).cloned().unwrap_or_else(|| "unknown kind".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egui::{Pos2, Rect, Vec2};
+
+    use super::{LANE_POINTS, RULER_POINTS, lane_rects};
+
+    #[test]
+    fn lanes_take_the_height_there_is() {
+        for height in [20.0, 60.0, 110.0, 300.0, 640.0, 900.0, 2000.0] {
+            let rect = Rect::from_min_size(Pos2::ZERO, Vec2::new(100.0, height));
+            let lanes = lane_rects(rect);
+            assert!(lanes.windows(2).all(|pair| pair[0].bottom() < pair[1].top()));
+            assert!(lanes.iter().all(|lane| (LANE_POINTS[0]..=LANE_POINTS[1]).contains(&lane.height())), "{lanes:?}");
+            let bottom = lanes[2].bottom();
+            assert!(height < RULER_POINTS + 3.0 * LANE_POINTS[0] + 10.0 || bottom <= height, "{bottom} of {height}");
+            let full = lanes.iter().all(|lane| lane.height() == LANE_POINTS[1]);
+            assert!(full || bottom + 6.0 > height, "{bottom} of {height}");
+        }
     }
 }

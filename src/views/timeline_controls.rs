@@ -4,6 +4,7 @@ use egui::{Button, ComboBox, Label, Response, Role, Ui, WidgetInfo};
 
 use super::{ViewContext, describe, timeline};
 use crate::analysis::links::Item;
+use crate::analysis::op_times::{has_own_times, op_start_ns};
 use crate::state::{Action, Clock, Document, Stride};
 use crate::units;
 
@@ -29,7 +30,7 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
             }
         }
         ui.separator();
-        clock(ui, cx);
+        clock(ui, cx, document);
         speed(ui, cx);
         looped(ui, cx, document);
         ui.separator();
@@ -42,7 +43,7 @@ fn named(response: Response, name: &str) -> Response {
     response
 }
 
-fn clock(ui: &mut Ui, cx: &mut ViewContext<'_>) {
+fn clock(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
     let words = |clock| match clock {
         Clock::Op => "by op",
         Clock::Time => "by time",
@@ -50,8 +51,11 @@ fn clock(ui: &mut Ui, cx: &mut ViewContext<'_>) {
     };
     let now = cx.state.playback.clock;
     let shown = ComboBox::from_id_salt("clock").width(20.0).selected_text(words(now)).show_ui(ui, |ui| {
+        let timed = has_own_times(&document.trace);
         for clock in Clock::ALL {
-            if ui.selectable_label(clock == now, words(clock)).clicked() {
+            let choice = Button::selectable(clock == now, words(clock));
+            let choice = ui.add_enabled(timed || clock != Clock::Time, choice);
+            if choice.on_disabled_hover_text("this run was recorded without times of its ops").clicked() {
                 cx.act(Action::SetClock { clock });
             }
         }
@@ -95,14 +99,14 @@ fn speed(ui: &mut Ui, cx: &mut ViewContext<'_>) {
 
 fn looped(ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
     let looped = cx.state.playback.looped;
-    let spans = [
-        ("the selected span", timeline::selected_ops(cx.state)),
-        ("what the timeline shows", timeline::visible_ops(cx.state)),
-        ("this pass", timeline::ops_of_pass(cx.state)),
-    ];
     let sign = if looped.is_some() { "\u{1F501} loop" } else { "\u{1F501}" };
     let menu = ui.menu_button(sign, |ui| {
         ui.weak("play again and again");
+        let spans = [
+            ("the selected span", timeline::selected_ops(cx.state)),
+            ("what the timeline shows", timeline::visible_ops(cx.state)),
+            ("this pass", timeline::ops_of_pass(cx.state)),
+        ];
         for (words, ops) in spans {
             let button = ui.add_enabled(ops.is_some(), Button::selectable(ops.is_some() && ops == looped, words));
             if button.clicked() {
@@ -134,8 +138,8 @@ fn readout(ui: &mut Ui, cx: &ViewContext<'_>, document: &Document) {
     };
     let trace = &document.trace;
     let mut text = format!("op {} of {}", units::count(op.into()), units::count(trace.op_count() as u64));
-    if let Some(&start) = trace.ops.start_ns.get(op as usize) {
-        text.push_str(&format!("   {}", units::duration(start)));
+    if (op as usize) < trace.op_count() {
+        text.push_str(&format!("   {}", units::duration(op_start_ns(trace, op as usize))));
     }
     if let Some(&pass) = trace.ops.pass.get(op as usize) {
         text.push_str(&format!("   {}", describe::title(document, Item::Pass(pass))));

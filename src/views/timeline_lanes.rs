@@ -177,7 +177,7 @@ impl Painted<'_> {
             let dim = |color: Color32| color.lerp_to_gamma(theme::canvas(self.theme), OTHER_PHASE * other[column]);
             let (mut sum, mut filled) = (0_u64, 0);
             for (class, &busy) in held.busy_ns.iter().enumerate().filter(|(_, busy)| **busy > 0) {
-                sum += busy;
+                sum = sum.saturating_add(busy);
                 let until = ((sum as f64 / whole * rows as f64).round() as usize).min(rows);
                 for row in filled..until {
                     pixels[(rows - 1 - row) * columns + column] = dim(self.colors[class]);

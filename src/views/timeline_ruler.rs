@@ -3,6 +3,8 @@
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui};
 
 use super::{ViewContext, theme};
+use crate::analysis::lanes::Lanes;
+use crate::analysis::op_times::op_start_ns;
 use crate::state::camera::Span;
 use crate::state::{Action, Document};
 use crate::units;
@@ -34,14 +36,19 @@ impl TimeAxis {
 }
 
 /// Times, and the way to put the playhead somewhere: a click or a drag.
-pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, axis: &TimeAxis) {
+pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, lanes: Option<&Lanes>, axis: &TimeAxis) {
     let area = Rect::from_min_size(axis.rect.min, egui::vec2(axis.rect.width(), RULER_POINTS));
     let response = ui.interact(area, ui.scope_id().with("ruler"), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Slider, true, "Ruler: playhead"));
     let pulled = response.clicked() || response.dragged_by(egui::PointerButton::Primary);
     if let Some(at) = response.interact_pointer_pos().filter(|_| pulled) {
-        let starts = &document.trace.ops.start_ns;
-        let op = starts.partition_point(|&start| start <= axis.ns(at.x)).saturating_sub(1) as u32;
+        let (trace, ns) = (&document.trace, axis.ns(at.x));
+        let op = match lanes.map(|lanes| &lanes.ops).filter(|ops| !ops.is_empty()) {
+            Some(ops) => ops.item(ops.last_at(trace, ns).unwrap_or(0)),
+            // Until ops stand in the order of their times: as where stamps rise.
+            None => trace.ops.start_ns.partition_point(|&start| start <= ns).saturating_sub(1),
+        };
+        let op = op as u32;
         if cx.state.playback.head != Some(op) {
             cx.act(Action::Seek { op: Some(op) });
         }
@@ -70,8 +77,11 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, axis: &TimeAxi
 /// What is played again and again, as a bar under the ruler.
 pub fn loop_bar(ui: &Ui, cx: &ViewContext<'_>, document: &Document, axis: &TimeAxis) {
     let Some([first, behind]) = cx.state.playback.looped else { return };
-    let starts = &document.trace.ops.start_ns;
-    let time = |op: u32| starts.get(op as usize).copied().unwrap_or_else(|| document.trace.duration_ns());
+    let trace = &document.trace;
+    let time = |op: u32| match op as usize {
+        op if op < trace.op_count() => op_start_ns(trace, op),
+        _ => trace.duration_ns(),
+    };
     if axis.x(time(behind)) < axis.rect.left() || axis.x(time(first)) > axis.rect.right() {
         return;
     }
@@ -85,8 +95,10 @@ pub fn loop_bar(ui: &Ui, cx: &ViewContext<'_>, document: &Document, axis: &TimeA
 /// The playhead, over ruler and lanes down to `bottom`.
 pub fn playhead(ui: &Ui, cx: &ViewContext<'_>, document: &Document, axis: &TimeAxis, bottom: f32) {
     let Some(op) = cx.state.playback.head else { return };
-    let Some(&start) = document.trace.ops.start_ns.get(op as usize) else { return };
-    let x = axis.x(start);
+    if op as usize >= document.trace.op_count() {
+        return;
+    }
+    let x = axis.x(op_start_ns(&document.trace, op as usize));
     if x < axis.rect.left() - 1.0 || x > axis.rect.right() + 1.0 {
         return;
     }

@@ -4,7 +4,7 @@ use egui::{Align2, CursorIcon, FontId, Pos2, Rect, Sense, Ui};
 
 use super::timeline_ruler::{RULER_POINTS, TimeAxis};
 use super::{ViewContext, theme};
-use crate::analysis::lanes::op_end_ns;
+use crate::analysis::lanes::Lanes;
 use crate::analysis::links::Item;
 use crate::analysis::span_totals::TimeSpan;
 use crate::state::{Document, ItemRef};
@@ -13,13 +13,14 @@ use crate::units;
 
 const HANDLE_POINTS: f32 = 7.0;
 
-/// The edge of an op that is nearest to `ns`.
-pub fn snapped(trace: &Trace, ns: u64) -> u64 {
-    let starts = &trace.ops.start_ns;
-    let next = starts.partition_point(|&start| start <= ns);
-    let before = next.checked_sub(1);
-    let edges = [before.map(|op| starts[op]), before.map(|op| op_end_ns(trace, op)), starts.get(next).copied()];
-    edges.into_iter().flatten().min_by_key(|edge| edge.abs_diff(ns)).unwrap_or(ns)
+/// The edge of an op that is nearest to `ns`; `ns` itself until ops stand in the order of their times.
+pub fn snapped(trace: &Trace, lanes: Option<&Lanes>, ns: u64) -> u64 {
+    let Some(Lanes { ops, .. }) = lanes else { return ns };
+    let before = ops.last_at(trace, ns);
+    let next = before.map_or(0, |at| at + 1);
+    let next = (next < ops.len()).then(|| ops.times(trace, next)[0]);
+    let edges = before.map(|at| ops.times(trace, at)).into_iter().flatten().chain(next);
+    edges.min_by_key(|edge| edge.abs_diff(ns)).unwrap_or(ns)
 }
 
 /// The span that a person drags out.
@@ -31,27 +32,42 @@ pub struct SpanDrag {
 
 impl SpanDrag {
     /// The span between two points of the axis; with Alt not at the edges of ops.
-    fn between(ui: &Ui, trace: &Trace, axis: &TimeAxis, ends: [f32; 2]) -> TimeSpan {
+    fn between(ui: &Ui, trace: &Trace, lanes: Option<&Lanes>, axis: &TimeAxis, ends: [f32; 2]) -> TimeSpan {
         let free = ui.input(|i| i.modifiers.alt);
-        let ends = ends.map(|x| axis.ns(x)).map(|ns| if free { ns } else { snapped(trace, ns) });
+        let ends = ends.map(|x| axis.ns(x)).map(|ns| if free { ns } else { snapped(trace, lanes, ns) });
         TimeSpan { start_ns: ends[0].min(ends[1]), end_ns: ends[0].max(ends[1]) }
     }
 
     /// `area` is being drawn with Shift.
-    pub fn draw(&self, ui: &Ui, document: &Document, axis: &TimeAxis, area: Rect, bottom: f32) {
-        band(ui, axis, Self::between(ui, &document.trace, axis, [area.left(), area.right()]), bottom);
+    pub fn draw(ui: &Ui, document: &Document, lanes: Option<&Lanes>, axis: &TimeAxis, area: Rect, bottom: f32) {
+        band(ui, axis, Self::between(ui, &document.trace, lanes, axis, [area.left(), area.right()]), bottom);
     }
 
     /// `area` was drawn with Shift.
-    pub fn select(ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, axis: &TimeAxis, area: Rect) {
-        let span = Self::between(ui, &document.trace, axis, [area.left(), area.right()]);
+    pub fn select(
+        ui: &Ui,
+        cx: &mut ViewContext<'_>,
+        document: &Document,
+        lanes: Option<&Lanes>,
+        axis: &TimeAxis,
+        area: Rect,
+    ) {
+        let span = Self::between(ui, &document.trace, lanes, axis, [area.left(), area.right()]);
         if span.len_ns() > 0 {
             cx.select(Some(ItemRef::Span { time_ns: [span.start_ns, span.end_ns] }));
         }
     }
 
     /// The selected span, with a handle at each end.
-    pub fn ui(&mut self, ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, axis: &TimeAxis, bottom: f32) {
+    pub fn ui(
+        &mut self,
+        ui: &Ui,
+        cx: &mut ViewContext<'_>,
+        document: &Document,
+        lanes: Option<&Lanes>,
+        axis: &TimeAxis,
+        bottom: f32,
+    ) {
         let Some(Item::Span(selected)) = cx.state.selection else {
             self.held = None;
             return;
@@ -74,7 +90,7 @@ impl SpanDrag {
                 ui.set_cursor_icon(CursorIcon::ResizeHorizontal);
             }
             if let Some(pointer) = response.interact_pointer_pos().filter(|_| response.dragged()) {
-                let moved = Self::between(ui, &document.trace, axis, [pointer.x, pointer.x]).start_ns;
+                let moved = Self::between(ui, &document.trace, lanes, axis, [pointer.x, pointer.x]).start_ns;
                 self.held = Some(TimeSpan { start_ns: moved.min(other), end_ns: moved.max(other) });
             }
             if response.drag_stopped()

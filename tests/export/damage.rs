@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tensorscope::analysis::watch::Watch;
-use tensorscope::app::Waker;
 use tensorscope::app::exporter::{Exporter, write_run};
+use tensorscope::app::{Scene, Waker};
 use tensorscope::export::{ExportError, RowKind};
-use tensorscope::state::RunFormat;
+use tensorscope::state::{Action, RunFormat};
 
 use super::{fixture_run, whole};
 use crate::native::full_disk::{in_a_process_of_its_own, limit};
 use crate::native::recording::names;
 use crate::table::run::random;
+use crate::workspace::Session;
 
 #[test]
 fn a_full_disk_leaves_nothing_and_says_so() {
@@ -76,8 +77,22 @@ fn an_exporter_that_is_dropped_stops() {
         result
     });
     drop(exporter.unwrap());
-    assert!(ended.recv().unwrap());
+    assert!(ended.try_recv().unwrap(), "it is waited for");
     assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_window_that_closes_waits_until_an_export_is_whole_or_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::new();
+    let path = folder.path().join("runs");
+    session.scene.act(Action::ExportRun { path: path.clone(), format: RunFormat::Parquet });
+    session.step(Vec::new());
+    assert!(session.scene.close_requested());
+    assert!(!session.scene.carries_rows());
+    if path.exists() {
+        assert_eq!(names(&path), ["accesses", "ops", "passes", "tensors"]);
+    }
 }
 
 #[test]
@@ -96,6 +111,45 @@ fn files_are_replaced_and_folders_are_not_taken_for_files() {
     let error = write_run(&run, RowKind::Ops, RunFormat::Json, &path, Watch::nobody()).unwrap_err();
     assert!(error.to_string().starts_with("cannot write "), "{error}");
     assert_eq!(names(folder.path()), ["x"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_are_written_into_and_links_stay_links() {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let run = whole(random(2, 50), "run");
+    let export = |path: &Path| write_run(&run, RowKind::Ops, RunFormat::Csv, path, Watch::nobody()).unwrap();
+
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let read = pipe.clone();
+    let reader = std::thread::Builder::new().spawn(move || std::fs::read_to_string(read).unwrap()).unwrap();
+    export(&pipe);
+    // Before the reader is waited for: it waits for ever on a pipe that lost its name.
+    assert!(pipe.symlink_metadata().unwrap().file_type().is_fifo());
+    let csv = reader.join().unwrap();
+    assert!(csv.starts_with("index,"), "{csv:.80}");
+
+    // To a file elsewhere, to a link, and to what is not there yet.
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    std::fs::write(folder.path().join("below/old"), "before").unwrap();
+    for (link, to, file) in [("a", "below/old", "below/old"), ("b", "a", "below/old"), ("c", "below/new", "below/new")]
+    {
+        let path = folder.path().join(link);
+        symlink(to, &path).unwrap();
+        export(&path);
+        assert!(path.is_symlink(), "{link}");
+        assert_eq!(std::fs::read_to_string(folder.path().join(file)).unwrap(), csv);
+        std::fs::write(folder.path().join(file), "before").unwrap();
+    }
+    assert_eq!(names(folder.path()), ["a", "b", "below", "c", "pipe"]);
+    assert_eq!(names(&folder.path().join("below")), ["new", "old"]);
+
+    symlink("circle", folder.path().join("circle")).unwrap();
+    let circle = folder.path().join("circle");
+    let error = write_run(&run, RowKind::Ops, RunFormat::Csv, &circle, Watch::nobody()).unwrap_err();
+    assert!(error.to_string().starts_with("cannot write "), "{error}");
 }
 
 fn remove(path: &Path) {

@@ -1,15 +1,17 @@
 //! Perfetto traces: slices nest and never overlap in part, and say what the model says.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use serde_json::Value;
+use tensorscope::analysis::op_times::op_time;
 use tensorscope::analysis::table_columns::track_bytes;
 use tensorscope::analysis::watch::Watch;
 use tensorscope::export::RunExport;
-use tensorscope::trace::{Nullable, Trace};
 
 use super::run::small;
 use super::{FIXTURES, fixture_run, whole};
+use crate::playback::in_order;
 use crate::table::run::random;
 
 /// A number of an event as it is written, in ns: as a float it would lose the last digits of long runs.
@@ -137,14 +139,6 @@ fn ops_that_ran_at_the_same_time_stand_beside_each_other() {
     }
 }
 
-/// As `--mode order` records: only passes have stamps.
-fn in_order(mut trace: Trace) -> Trace {
-    let starts: Vec<u64> = trace.ops.pass.iter().map(|pass| trace.passes[*pass as usize].start_ns).collect();
-    trace.ops.duration_ns = Nullable::from_sentinel(vec![u64::MAX; starts.len()], u64::MAX);
-    trace.ops.start_ns = starts.into();
-    trace
-}
-
 #[test]
 fn ops_without_times_divide_their_pass() {
     let timed = fixture_run("smollm2-135m");
@@ -159,6 +153,30 @@ fn ops_without_times_divide_their_pass() {
     assert!(starts.is_sorted() && starts.iter().collect::<std::collections::BTreeSet<_>>().len() > starts.len() / 2);
     let numbers: Vec<u64> = ops.iter().map(|op| op["args"]["op"].as_u64().unwrap()).collect();
     assert!(numbers.is_sorted());
+    // They are where the timeline has them.
+    for (op, event) in ops.iter().enumerate() {
+        let time = op_time(&run.trace, op);
+        assert_eq!([ns(&event["ts"]), ns(&event["dur"])], [time.start_ns, time.end_ns - time.start_ns]);
+    }
+}
+
+#[test]
+fn passes_whose_ops_alternate_lose_none() {
+    let mut trace = random(3, 300);
+    trace.ops.pass = (0..300).map(|op| op % 2).collect::<Vec<u32>>().into();
+    let (_, document) = perfetto(&whole(trace, "alternating"));
+    let events = document["traceEvents"].as_array().unwrap();
+    for category in ["op", "pass"] {
+        assert_eq!(events.iter().filter(|event| event["cat"] == category).count(), 300, "{category}");
+    }
+}
+
+#[test]
+fn what_nobody_wants_is_not_begun() {
+    let watch = Watch { cancelled: &AtomicBool::new(true), done: &AtomicU32::new(0) };
+    let mut out = Vec::new();
+    assert!(whole(small(), "small").write_perfetto(&mut out, watch).is_err());
+    assert!(out.is_empty());
 }
 
 #[test]

@@ -7,8 +7,9 @@ use tensorscope::analysis::watch::Watch;
 use tensorscope::app::png::encode_png;
 use tensorscope::export::report::{Picture, Report};
 use tensorscope::state::Action;
-use tensorscope::trace::{Severity, Trace};
+use tensorscope::trace::{Severity, Trace, Track};
 use tensorscope::units;
+use tensorscope::views::theme;
 
 use super::{FIXTURES, fixture_run, tensorscope};
 use crate::workspace::Session;
@@ -84,7 +85,7 @@ fn reports_of_the_bundled_runs_say_what_stats_says() {
             units::bytes(run.touched_disk_bytes),
             units::count(run.accesses),
             format!("{:.1} %", run.disk_share.unwrap() * 100.0),
-            format!("{:.2}", run.generate.tokens_per_second.unwrap()),
+            units::decimal(run.generate.tokens_per_second.unwrap()),
         ];
         for figure in figures {
             assert!(page.contains(&format!(">{figure}<")), "{name}: {figure}");
@@ -99,6 +100,49 @@ fn reports_of_the_bundled_runs_say_what_stats_says() {
         for layer in stats::layers(&trace, Scope::default(), &never).unwrap() {
             assert!(page.contains(&units::duration(layer.duration_ns.unwrap())), "{name}: {:?}", layer.layer);
         }
+    }
+}
+
+#[test]
+fn charts_have_the_colours_of_the_window() {
+    let page = page(Arc::new(super::run::small()), "run", Vec::new());
+    let dark = page.split("prefers-color-scheme: dark").nth(1).unwrap();
+    let [weights, kv, compute] = theme::MEMORY;
+    for (class, color) in [
+        ("disk", theme::track(Track::Disk)),
+        ("buffer", theme::track(Track::Buffer)),
+        ("weights", weights.1),
+        ("kv", kv.1),
+        ("compute", compute.1),
+        ("time", theme::TIME),
+        ("count", theme::COUNT),
+        ("experts", theme::EXPERTS),
+    ] {
+        let rule = page.split(&format!("\n.{class} {{ --color: var(--")).nth(1).unwrap();
+        let variable = rule.split(')').next().unwrap();
+        let [red, green, blue, _] = color.to_array();
+        assert!(dark.contains(&format!("--{variable}: #{red:02x}{green:02x}{blue:02x};")), "{class}");
+    }
+}
+
+#[test]
+fn names_below_charts_have_room() {
+    for name in FIXTURES {
+        let page = page(fixture_run(name).trace, name, Vec::new());
+        let mut seen = 0;
+        for svg in page.split("<svg").skip(1) {
+            let mut end = 0.0;
+            for text in svg.split("<text x=\"").skip(1) {
+                let Some((place, said)) = text.split_once("\" text-anchor=\"middle\">") else { continue };
+                let (x, said) = (place.split('"').next().unwrap(), said.split('<').next().unwrap());
+                let (x, half) = (x.parse::<f64>().unwrap(), 3.0 * said.chars().count() as f64);
+                assert!(x - half > end && x + half <= 1060.0, "{name}: {said} at {x}");
+                assert!(!said.contains(".0"), "{name}: {said}");
+                end = x + half + 4.0;
+                seen += 1;
+            }
+        }
+        assert!(seen > 50, "{name}: {seen}");
     }
 }
 

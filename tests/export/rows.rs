@@ -119,25 +119,64 @@ fn what_cannot_be_exported_is_said_in_one_line() {
     assert!(bad.contains("name a folder"), "{bad}");
     let bad = failure(&["--format", "perfetto", "-o", "-", "--rows", "accesses"]);
     assert!(bad.contains("--rows is for csv and json"), "{bad}");
+    let bad = failure(&["--format", "csv", "-o", "-", "--name", "x"]);
+    assert!(bad.contains("--name is for parquet and perfetto"), "{bad}");
+    let bad = failure(&["--format", "parquet", "-o", "x", "--name", " "]);
+    assert!(bad.contains("--name is empty"), "{bad}");
     let bad = failure(&["--format", "csv", "-o", "/nowhere/at/all.csv"]);
     assert!(bad.contains("folder that exists"), "{bad}");
     assert_eq!(tensorscope(&["export", run.to_str().unwrap(), "-o", "x"]).status.code(), Some(2), "no format");
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
-    use std::process::{Command, Stdio};
-    for format in ["csv", "json", "perfetto"] {
+fn what_the_filter_names_must_be_in_the_run() {
+    let run = fixture("smollm2-135m");
+    let export = |filter: &str| {
+        tensorscope(&["export", run.to_str().unwrap(), "--format", "csv", "-o", "-", "--filter", filter])
+    };
+    for (filter, lacks) in [
+        (r#"{"kind":"NOPE"}"#, "no op of the kind \"NOPE\"; its kinds are "),
+        (r#"{"layer":99}"#, "no layer 99; its layers are 0 to 29"),
+        (r#"{"pass":99}"#, "no pass 99; its passes are 0 to 24"),
+        (r#"{"touches":"no.such.weight"}"#, "no tensor \"no.such.weight\""),
+        (r#"{"touches":4000000000}"#, "no tensor 4000000000; its tensors are 0 to "),
+    ] {
+        let output = export(filter);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.len(), error.lines().count()), (Some(1), 0, 1), "{filter}");
+        assert!(error.contains(lacks), "{error}");
+    }
+    // What happens not to be there together is no fault.
+    for filter in [r#"{"text":"no.such.name"}"#, r#"{"kind":"ROPE","track":"DISK"}"#, r#"{"layer":29,"pass":24}"#] {
+        let output = export(filter);
+        assert!(output.status.success() && output.stdout.starts_with(b"index,"), "{filter}: {output:?}");
+    }
+}
+
+#[test]
+fn an_export_says_that_its_reader_went_away_and_numbers_do_not() {
+    use std::process::{Command, Output, Stdio};
+    let run = fixture("smollm2-135m");
+    let unread = |command: &str, arguments: &[&str]| -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tensorscope"))
-            .arg("export")
-            .arg(fixture("smollm2-135m"))
-            .args(["--format", format, "-o", "-"])
+            .arg(command)
+            .arg(&run)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         drop(child.stdout.take());
-        let output = child.wait_with_output().unwrap();
+        child.wait_with_output().unwrap()
+    };
+    for format in ["csv", "json", "perfetto"] {
+        let output = unread("export", &["--format", format, "-o", "-"]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{format}: {error}");
+        assert!(error.contains("not the whole export"), "{error}");
+    }
+    for command in ["info", "stats"] {
+        let output = unread(command, &[]);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     }
 }

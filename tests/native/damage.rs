@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use super::ops;
 use crate::sources::gguf::small_model;
 use crate::sources::{Folder, dot, wide};
 use proptest::prelude::*;
 use tensorscope::analysis::info::Info;
+use tensorscope::analysis::search::SearchIndex;
+use tensorscope::analysis::stats;
 use tensorscope::formats::{Progress, ReadError, native, open};
 use tensorscope::trace::tracks::{Order, TrackLayout};
 use tensorscope::trace::{Trace, Track};
@@ -83,6 +86,16 @@ fn holds(name: &str, bytes: usize, opened: Result<Trace, ReadError>) -> Result<(
             for graph in &trace.graphs {
                 graph.layer_view(0);
             }
+            let (all, never) = (stats::Scope::default(), AtomicBool::new(false));
+            let tables = (stats::run(&trace, all, &never), stats::passes(&trace, all, &never));
+            prop_assert!(tables.0.is_some() && tables.1.is_some());
+            let tables = (stats::layers(&trace, all, &never), stats::tensors(&trace, all, &never));
+            prop_assert!(tables.0.is_some() && tables.1.is_some());
+            let tables = (stats::op_kinds(&trace, all, &never), stats::experts(&trace, all, &never));
+            prop_assert!(tables.0.is_some() && tables.1.is_some());
+            prop_assert!(stats::layer_passes(&trace, all, &never).is_some());
+            let index = SearchIndex::new(&trace, &never).expect("nobody cancels");
+            prop_assert!(index.search(&trace, 0, "1", &never).is_some_and(|found| found.is_ok()));
         }
     }
     Ok(())

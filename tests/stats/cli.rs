@@ -65,6 +65,12 @@ fn every_field_is_in_the_guide_as_the_program_explains_it() {
     }
 }
 
+/// The values of a field as they stand in JSON: what a reader makes of a float may lack its last bit.
+fn as_written<'a>(json: &'a str, field: &str) -> Vec<&'a str> {
+    let key = format!("\"{field}\":");
+    json.split(&key).skip(1).map(|rest| rest.split([',', '}']).next().unwrap()).collect()
+}
+
 #[test]
 fn csv_and_json_have_the_same_fields_and_values() {
     for (by, names, rows) in [
@@ -75,7 +81,8 @@ fn csv_and_json_have_the_same_fields_and_values() {
         ("layer-pass", names::<LayerPassStats>(), 25 * 31),
     ] {
         let csv = cells(&stats(&[RUN, "--by", by, "--format", "csv"]));
-        let json: Value = serde_json::from_str(&stats(&[RUN, "--by", by, "--format", "json"])).unwrap();
+        let text = stats(&[RUN, "--by", by, "--format", "json"]);
+        let json: Value = serde_json::from_str(&text).unwrap();
         assert_eq!((&csv[0], json["by"].as_str()), (&names.iter().map(|n| (*n).to_owned()).collect(), Some(by)));
         let objects = json["rows"].as_array().unwrap();
         assert_eq!(objects.len(), csv.len() - 1);
@@ -87,9 +94,18 @@ fn csv_and_json_have_the_same_fields_and_values() {
                     Value::Null => cell.is_empty(),
                     Value::String(text) => text == cell,
                     Value::Array(values) => cell.split("; ").filter(|part| !part.is_empty()).count() == values.len(),
+                    // To the last digit: below.
+                    Value::Number(_) => true,
                     other => format!("{other}") == *cell,
                 };
                 assert!(same, "{by} {name}: {cell:?} {}", object[name]);
+            }
+        }
+        for (at, name) in names.iter().enumerate() {
+            let written = as_written(&text, name);
+            assert_eq!(written.len(), objects.len());
+            for (line, number) in csv[1..].iter().zip(written).filter(|(_, value)| value.parse::<f64>().is_ok()) {
+                assert_eq!(line[at], number, "{by} {name}");
             }
         }
     }
@@ -97,7 +113,8 @@ fn csv_and_json_have_the_same_fields_and_values() {
 
 #[test]
 fn the_run_is_one_object_and_one_line() {
-    let json: Value = serde_json::from_str(&stats(&[RUN, "--format", "json"])).unwrap();
+    let text = stats(&[RUN, "--format", "json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json["by"], "run");
     let object = json["run"].as_object().unwrap();
     assert_eq!(object.len(), RunStats::FIELDS.len());
@@ -106,6 +123,12 @@ fn the_run_is_one_object_and_one_line() {
     assert_eq!(csv.len(), 2);
     let at = csv[0].iter().position(|name| name == "never_touched_bytes").unwrap();
     assert_eq!(csv[1][at], object["never_touched_bytes"].to_string());
+    let mut floats = 0;
+    for (name, cell) in csv[0].iter().zip(&csv[1]).filter(|(_, cell)| cell.contains('.')) {
+        assert_eq!(as_written(&text, name), [cell], "{name}");
+        floats += 1;
+    }
+    assert!(floats > 8, "{floats}");
 }
 
 #[test]

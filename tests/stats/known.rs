@@ -153,6 +153,16 @@ fn experts_are_counted_by_layer_and_compared_from_token_to_token() {
 }
 
 #[test]
+fn ranges_behind_the_last_byte_that_64_bits_can_name_are_read_but_cover_nothing() {
+    let weight = tensor("blk.0.w.weight", Track::Disk, 0, 100);
+    let reads = vec![op(0, 0, 5, &[(0, false), (1, false), (0, false), (1, false)])];
+    let trace = run(vec![weight], &[(0, u64::MAX, 7, NONE), (0, 0, 10, NONE)], &[(Phase::Generate, 1, reads)]);
+    let stats = stats::run(&trace, ALL, &never()).unwrap();
+    assert_eq!((stats.reads, stats.working_set_disk_bytes), (4, 10));
+    assert_eq!((stats.reuse_reads, stats.reuse_first_reads, stats.reuse_median_bytes), (1, 1, Some(0)));
+}
+
+#[test]
 fn nothing_and_cancelled_runs_have_an_answer_too() {
     let nothing = Trace { passes: Vec::new(), ..run(Vec::new(), &[], &[]) };
     let stats = stats::run(&nothing, ALL, &never()).unwrap();

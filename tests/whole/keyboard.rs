@@ -2,6 +2,7 @@
 
 use egui::{Key, Modifiers};
 use tensorscope::analysis::links::Item;
+use tensorscope::app::input;
 use tensorscope::state::{Action, ItemRef, View};
 
 use super::{key, type_text};
@@ -9,11 +10,15 @@ use crate::workspace::Session;
 
 /// Presses Tab until the control with this name has the focus.
 fn tab_to(session: &mut Session, name: &str) {
+    tab_to_what(session, |known| known == name, name);
+}
+
+fn tab_to_what(session: &mut Session, fits: impl Fn(&str) -> bool, name: &str) {
     for _ in 0..400 {
         key(session, Key::Tab);
         let focused = session.target.context().memory(egui::Memory::focused);
         let place = focused.and_then(|id| session.target.context().read_response(id)).map(|response| response.rect);
-        if place.is_some() && place == session.target.find(name) {
+        if place.is_some() && place == session.target.find_by(&fits) {
             return;
         }
     }
@@ -53,6 +58,79 @@ fn a_whole_task_without_a_pointer() {
     tab_to(&mut session, "What to try first");
     key(&mut session, Key::Enter);
     assert!(session.scene.state.interface.hint_shown);
+}
+
+#[test]
+fn keys_go_to_an_open_menu_or_a_focused_control_and_not_to_views_as_well() {
+    let mut session = Session::new();
+    key(&mut session, Key::Num1);
+    let camera = |session: &Session| session.scene.state.graph.camera.goal().center;
+    let before = camera(&session);
+    session.click("View");
+    key(&mut session, Key::ArrowDown);
+    key(&mut session, Key::S);
+    assert_eq!(camera(&session), before, "the menu is in front");
+    session.press(Key::Plus, Modifiers::COMMAND);
+    assert!(session.scene.state.interface.ui_scale > 1.0, "chords are no menu's");
+    session.press(Key::Num0, Modifiers::COMMAND);
+    key(&mut session, Key::Escape);
+    // A canvas that has the focus takes arrows for itself.
+    tab_to_what(&mut session, |name| name.starts_with("Graph canvas"), "the graph");
+    key(&mut session, Key::ArrowRight);
+    assert!(camera(&session)[0] > before[0]);
+    let before = camera(&session);
+    // A button takes arrows and Space; letters are nobody else's.
+    tab_to(&mut session, "Close panel: Timeline");
+    session.step(input::key(Key::Space, Modifiers::NONE));
+    session.step(Vec::new());
+    assert!(!session.scene.state.playback.playing);
+    session.settle();
+    assert!(session.target.find_by(|name| name.starts_with("Timeline, ")).is_none());
+    tab_to(&mut session, "Help");
+    key(&mut session, Key::ArrowRight);
+    assert_eq!(camera(&session), before);
+}
+
+#[test]
+fn presses_that_come_within_one_frame_all_count() {
+    let mut session = Session::new();
+    let typed = |session: &mut Session, text: &str| {
+        session.step(text.chars().flat_map(|letter| input::text(&letter.to_string())).collect());
+        session.settle();
+    };
+    typed(&mut session, "}}}");
+    assert_eq!(session.scene.state.graph.layer, Some(2));
+    typed(&mut session, "{{");
+    assert_eq!(session.scene.state.graph.layer, Some(0));
+    let now = session.scene.state.playback.speed();
+    typed(&mut session, ">>");
+    let faster = session.scene.state.playback.speed();
+    typed(&mut session, "<");
+    let between = session.scene.state.playback.speed();
+    assert!(now < between && between < faster, "{now} {between} {faster}");
+    let measure = session.scene.state.heat.measure;
+    let letter = || input::key(Key::M, Modifiers::NONE);
+    session.step([letter(), letter()].concat());
+    session.settle();
+    assert_ne!(session.scene.state.heat.measure, measure, "two on, of three");
+    session.step(letter());
+    session.settle();
+    assert_eq!(session.scene.state.heat.measure, measure);
+}
+
+#[test]
+fn chords_that_no_field_uses_act_while_typing() {
+    let mut session = Session::new();
+    key(&mut session, Key::Slash);
+    session.press(Key::Plus, Modifiers::COMMAND);
+    assert_eq!(session.scene.state.interface.ui_scale, 1.1);
+    session.press(Key::Num0, Modifiers::COMMAND);
+    key(&mut session, Key::Num1);
+    type_text(&mut session, "7");
+    assert_eq!(session.scene.state.interface.ui_scale, 1.0);
+    assert_eq!(session.scene.state.interface.search, "7", "letters and digits are the field's");
+    session.press(Key::K, Modifiers::COMMAND);
+    assert!(session.scene.state.interface.palette_shown);
 }
 
 #[test]

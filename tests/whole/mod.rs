@@ -1,10 +1,12 @@
-//! The window as one whole: search, palette, undo, history, the inspector's lists, settings, and no pointer at all.
+//! The window as one whole: search, palette, undo, history, the inspector's lists, settings, small windows, and no
+//! pointer at all.
 
 mod keyboard;
 mod lists;
 mod palette;
 mod search;
 mod settings;
+mod small;
 mod undo;
 
 use egui::{Key, Modifiers};

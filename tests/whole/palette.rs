@@ -50,6 +50,25 @@ fn commands_that_need_a_number_take_it_from_what_is_typed() {
 }
 
 #[test]
+fn a_search_for_what_is_typed_stands_behind_every_command_that_fits() {
+    let mut session = Session::new();
+    let searched = |session: &Session| session.scene.state.interface.search.clone();
+    session.act(Action::ClosePanel { view: View::Timeline });
+    run(&mut session, "panels");
+    session.canvas("Timeline, ");
+    run(&mut session, "layr 5");
+    assert_eq!(session.scene.state.graph.layer, Some(5));
+    session.press(Key::K, Modifiers::COMMAND);
+    type_text(&mut session, "thm");
+    let place = |label: &str| session.place(&format!("command: {label}")).top();
+    assert!(place("Dark theme") < place("Search for thm"));
+    key(&mut session, Key::Escape);
+    assert_eq!(searched(&session), "");
+    run(&mut session, "zzz");
+    assert_eq!(searched(&session), "zzz", "nothing else fits");
+}
+
+#[test]
 fn arrows_choose_and_a_click_does_too() {
     let mut session = Session::new();
     session.press(Key::K, Modifiers::COMMAND);

@@ -124,6 +124,21 @@ fn arrows_walk_through_kinds_and_an_op_leads_to_the_next_of_its_name() {
 }
 
 #[test]
+fn tab_goes_on_to_the_hits_and_the_list_closes_behind_them() {
+    let mut session = Session::new();
+    open_search(&mut session, "blk.5.attn_q.weight");
+    key(&mut session, Key::Tab);
+    assert!(session.scene.state.interface.search_shown, "a hit has the focus");
+    key(&mut session, Key::Enter);
+    assert!(matches!(session.scene.state.selection, Some(Item::Tensor(_))), "{:?}", session.scene.state.selection);
+    assert!(!session.scene.state.interface.search_shown);
+    session.act(Action::Search { text: String::new() });
+    assert!(session.scene.state.interface.search_shown);
+    key(&mut session, Key::Tab);
+    assert!(!session.scene.state.interface.search_shown, "another control has the focus");
+}
+
+#[test]
 fn what_is_not_there_and_what_cannot_be_read_is_said() {
     let mut session = Session::new();
     open_search(&mut session, "zebra");

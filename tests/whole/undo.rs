@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use egui::{Key, Modifiers, PointerButton};
 use proptest::prelude::*;
-use tensorscope::analysis::filter::Filter;
+use tensorscope::analysis::filter::{Filter, Region};
 use tensorscope::analysis::links::Item;
 use tensorscope::analysis::row_axis::Rows;
 use tensorscope::analysis::table_columns::Column;
@@ -57,6 +57,10 @@ fn choice() -> impl Strategy<Value = Action> {
         layer
             .clone()
             .prop_map(|layer| Action::SetFilter { filter: Filter { layer: Some(layer), ..Filter::default() } }),
+        (0_u64..50_000_000).prop_map(|byte| {
+            let region = Region { track: Track::Disk, bytes: [byte, byte + 1_000_000], ops: [0, 900] };
+            Action::SetFilter { filter: Filter { region: Some(region), ..Filter::default() } }
+        }),
         Just(Action::FilterTo { item: None }),
         "[a-c]{0,2}".prop_map(|text| Action::SetFilter { filter: Filter { text, ..Filter::default() } }),
         any::<bool>().prop_map(|down| Action::SetSort { keys: vec![SortKey { column: Column::Duration, down }] }),
@@ -118,12 +122,22 @@ proptest! {
 }
 
 #[test]
+fn going_back_to_another_order_drops_a_filter_by_bytes_of_the_one_before() {
+    let mut state = state();
+    state.apply(&Action::SetOrder { order: Order::Heat });
+    let region = Region { track: Track::Disk, bytes: [0, 1_000_000], ops: [0, 900] };
+    state.apply(&Action::SetFilter { filter: Filter { region: Some(region), ..Filter::default() } });
+    state.apply(&Action::Back);
+    assert_eq!((state.heat.order, state.filter.region), (Order::File, None));
+}
+
+#[test]
 fn a_text_is_one_step_however_many_letters_it_has_and_a_dragged_pin_is_one() {
     let mut state = state();
     let filter = |text: &str| Action::SetFilter { filter: Filter { text: text.to_owned(), ..Filter::default() } };
     for text in ["q", "qc", "qcu", "qcur"] {
         state.apply(&filter(text));
-        state.apply(&Action::Wait { frames: 1 });
+        state.apply(&Action::Wait { frames: 1, ms: 0.0 });
     }
     state.apply(&Action::Select { item: Some(ItemRef::Op(7)) });
     state.apply(&filter("qcur-5"));

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::Scope;
 use super::fields::{Field, Row};
-use super::run::tokens;
 use super::spans::{ops_of, wanted};
 use crate::trace::{Pass, Trace};
 
@@ -95,7 +94,7 @@ impl Slices {
 /// Experts of a layer that are told apart; no model comes near it, and a damaged file may claim any number.
 const MOST_EXPERTS: u32 = 4096;
 /// And in all layers; those behind are left out.
-const MOST_COUNTED: usize = 1 << 22;
+const MOST_COUNTED: usize = 1 << 18;
 
 /// What is counted of an expert, and the last op and pass that used it.
 #[derive(Clone, Copy)]
@@ -127,7 +126,7 @@ pub fn experts(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<Ex
             wanted(cancelled)?;
             let used = count(trace, &slices, number, pass, &mut uses);
             // Of passes with one token: from token to token.
-            sets.push((tokens(pass) == Some(1)).then_some((number, used)));
+            sets.push((pass.tokens() == Some(1)).then_some((number, used)));
         }
         Some((uses, sets))
     };

@@ -1,6 +1,6 @@
 //! Rows of tables field by field: names and meanings, and values as they go into files.
 
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -17,8 +17,12 @@ pub trait Row: Serialize + Default {
 
     /// Names and values in the order of the fields.
     fn values(&self) -> Vec<(String, Value)> {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        serde_json::from_str::<InOrder>(&text).map(|fields| fields.0).unwrap_or_default()
+        // Text has the order. The numbers are not read back from it: that may lose the last bit of a float.
+        let order = serde_json::to_string(self).and_then(|text| serde_json::from_str::<InOrder>(&text));
+        let (Ok(InOrder(names)), Ok(Value::Object(mut fields))) = (order, serde_json::to_value(self)) else {
+            return Vec::new();
+        };
+        names.into_iter().filter_map(|name| fields.remove_entry(&name)).collect()
     }
 }
 
@@ -55,7 +59,7 @@ fn number_text(field: &str, whole: Option<u64>, number: f64) -> String {
     } else if ends("share") || ends("normalised") || field == "overlap" {
         format!("{:.1} %", number * 100.0)
     } else {
-        whole.map_or_else(|| format!("{number:.2}"), units::count)
+        whole.map_or_else(|| units::decimal(number), units::count)
     }
 }
 
@@ -71,8 +75,8 @@ pub const TABLES: [(&str, &[Field]); 8] = [
     ("layer-pass", LayerPassStats::FIELDS),
 ];
 
-/// An object whose fields stay in the order in which they were written.
-struct InOrder(Vec<(String, Value)>);
+/// The names of an object's fields, in the order in which they were written.
+struct InOrder(Vec<String>);
 
 impl<'de> Deserialize<'de> for InOrder {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -85,11 +89,11 @@ impl<'de> Deserialize<'de> for InOrder {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                let mut names = Vec::new();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.push(name);
                 }
-                Ok(InOrder(fields))
+                Ok(InOrder(names))
             }
         }
         deserializer.deserialize_map(Fields)

@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::Scope;
 use super::fields::{Field, Row};
 use super::places::Places;
-use super::run::tokens;
 use super::walk::walk;
 use crate::trace::{Phase, Trace};
 
@@ -62,7 +61,7 @@ pub fn passes(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<Vec
                     pass: index,
                     phase: Some(pass.phase),
                     text: pass.text.clone(),
-                    tokens: tokens(pass),
+                    tokens: pass.tokens(),
                     ops: walked.ops,
                     start_ns: walked.duration_ns.map(|_| pass.start_ns),
                     duration_ns: walked.duration_ns,
@@ -100,7 +99,10 @@ impl Row for PassStats {
         ("pass", "its number in the run, from 0"),
         ("phase", "prompt, generate or warmup"),
         ("text", "text of the tokens that it processed; null where it is not known"),
-        ("tokens", "tokens that it processed, by their positions; where they are not known, one where it generates"),
+        (
+            "tokens",
+            "tokens that it processed, by their positions or ids; where they are not known, one where it generates",
+        ),
         ("ops", "ops of the pass"),
         ("start_ns", "its first stamp, from the run's first"),
         ("duration_ns", "to the last known end in it; null where the source has no times"),

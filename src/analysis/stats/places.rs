@@ -107,6 +107,11 @@ impl Place {
     pub fn end(&self) -> u64 {
         self.start.saturating_add(self.length)
     }
+
+    /// Whether there are bytes of it: not where it is empty, or begins where 64 bits end.
+    pub fn covers(&self) -> bool {
+        self.start < self.end()
+    }
 }
 
 /// The ranges of a run by rank: DISK first, then BUFFER, each by address; then those that lie nowhere.

@@ -49,7 +49,7 @@ pub(super) fn reuse(trace: &Trace, scope: Scope, places: &Places, cancelled: &At
             for access in ops.clone().flat_map(|op| trace.accesses_of(op)) {
                 let reads_it = trace.accesses.flags.get(access).is_some_and(|flags| flags & flags::WRITE == 0);
                 let rank = places.rank(trace.accesses.range[access]).filter(|&rank| rank < disk && reads_it);
-                reads.extend(rank.filter(|&rank| places.by_rank[rank].length > 0).map(|rank| rank as u32));
+                reads.extend(rank.filter(|&rank| places.by_rank[rank].covers()).map(|rank| rank as u32));
             }
         }
         Some(reads)

@@ -138,7 +138,7 @@ pub fn run(trace: &Trace, scope: Scope, cancelled: &AtomicBool) -> Option<RunSta
 
 fn of_phase(trace: &Trace, phase: Phase, walked: &Walked) -> PhaseStats {
     let passes = || trace.passes.iter().filter(|pass| pass.phase == phase);
-    let tokens = passes().map(tokens).try_fold(0_u64, |sum, tokens| Some(sum + tokens?));
+    let tokens = passes().map(Pass::tokens).try_fold(0_u64, |sum, tokens| Some(sum + tokens?));
     let seconds = walked.duration_ns.filter(|&ns| ns > 0).map(|ns| ns as f64 / 1e9);
     PhaseStats {
         passes: passes().count() as u64,
@@ -152,15 +152,6 @@ fn of_phase(trace: &Trace, phase: Phase, walked: &Walked) -> PhaseStats {
         working_set_disk_bytes: walked.union.tracks[0],
         working_set_buffer_bytes: walked.union.tracks[1],
         sequential_share: walked.sequence.shares().map(|[reads, _]| reads),
-    }
-}
-
-/// The tokens that a pass processed: as many as have positions, else one where it generates.
-pub(super) fn tokens(pass: &Pass) -> Option<u64> {
-    match pass.positions.len() {
-        0 if pass.phase == Phase::Generate => Some(1),
-        0 => None,
-        known => Some(known as u64),
     }
 }
 
@@ -241,7 +232,7 @@ impl Row for RunStats {
         ("reuse_histogram_reads", "reads whose reuse distance is in the class"),
         ("prompt_passes", "passes of the prompt, whichever phase is chosen; likewise all that follows"),
         ("prompt_ops", "ops of the prompt"),
-        ("prompt_tokens", "tokens that the passes processed, by their positions; null where they are not known"),
+        ("prompt_tokens", "tokens that the passes processed, by their positions or ids; null where they are not known"),
         ("prompt_duration_ns", "durations of these passes added up"),
         ("prompt_tokens_per_second", "tokens over that duration"),
         ("prompt_touched_disk_bytes", "touched bytes of the model files"),
@@ -254,7 +245,7 @@ impl Row for RunStats {
         ("generate_ops", "ops of these passes"),
         (
             "generate_tokens",
-            "tokens that the passes processed, by their positions; where they are not known, one a pass",
+            "tokens that the passes processed, by their positions or ids; where they are not known, one a pass",
         ),
         ("generate_duration_ns", "durations of these passes added up"),
         ("generate_tokens_per_second", "tokens over that duration"),
@@ -266,7 +257,7 @@ impl Row for RunStats {
         ("generate_sequential_share", "share of sequential reads, by count"),
         ("warmup_passes", "passes that warm up"),
         ("warmup_ops", "ops of these passes"),
-        ("warmup_tokens", "tokens that the passes processed, by their positions; null where they are not known"),
+        ("warmup_tokens", "tokens that the passes processed, by their positions or ids; null where they are not known"),
         ("warmup_duration_ns", "durations of these passes added up"),
         ("warmup_tokens_per_second", "tokens over that duration"),
         ("warmup_touched_disk_bytes", "touched bytes of the model files"),

@@ -36,6 +36,8 @@ pub enum FilmError {
     NotEmpty { path: PathBuf },
     #[error("cannot make {}: {source}; name a folder in one that exists and that you may write to", path.display())]
     Folder { path: PathBuf, source: io::Error },
+    #[error("the film before is not all written yet; begin the next when the line at the bottom says that it is")]
+    Unfinished,
     #[error("no thread to encode with: {0}; close other programs")]
     Thread(io::Error),
     #[error(transparent)]

@@ -1,13 +1,14 @@
 //! Stills and films of the window while a person works in it: drawn by a twin of it, at any scale and with any part of it
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use egui::{Rect, Vec2};
 
 use super::manifest::{self, FilmedRun, Subject};
-use super::{Film, FilmError, Pace, Written, frame_step};
+use super::{Film, FilmError, Pace, STUCK, Written, frame_step};
 use crate::app::headless::Headless;
 use crate::app::png::{PngError, write_png};
 use crate::app::workspace::Workspace;
@@ -48,8 +49,7 @@ struct Twin {
 }
 
 impl Twin {
-    fn new(gpu: &Gpu, window: &Workspace, pose: Pose) -> Result<Self, GpuError> {
-        let scene = Box::new(window.twin(pose.only));
+    fn new(gpu: &Gpu, scene: Box<Workspace>, pose: Pose) -> Result<Self, GpuError> {
         Ok(Self { scene, target: Headless::new(gpu, pose.size_px(), pose.scale)? })
     }
 
@@ -67,9 +67,11 @@ impl Twin {
     }
 }
 
+/// A still that waits for the one before: the window as it was when it was asked for.
 struct Still {
     path: PathBuf,
-    twin: Twin,
+    scene: Box<Workspace>,
+    pose: Pose,
 }
 
 struct Recording {
@@ -98,9 +100,11 @@ enum Stage {
 /// What is being made of the window.
 #[derive(Default)]
 pub struct Studio {
-    still: Option<Still>,
+    /// In the order in which they were asked for. Only the first has a picture, so many take little memory.
+    stills: VecDeque<Still>,
+    drawn: Option<(PathBuf, Twin)>,
+    written: Option<(PathBuf, JoinHandle<Result<(), PngError>>)>,
     recording: Option<Recording>,
-    written: Option<(PathBuf, Receiver<Result<(), PngError>>)>,
 }
 
 /// What came of a still or a film, to be said.
@@ -113,9 +117,14 @@ pub enum News {
 impl Studio {
     /// Whether anything is under way that ends by itself.
     pub fn is_working(&self) -> bool {
-        self.still.is_some()
+        self.draws_stills()
             || self.written.is_some()
             || self.recording.as_ref().is_some_and(|r| r.ending || r.stage != Stage::Waiting)
+    }
+
+    /// Whether stills wait for frames that draw them.
+    pub fn draws_stills(&self) -> bool {
+        self.drawn.is_some() || !self.stills.is_empty()
     }
 
     /// Whether a film goes on.
@@ -128,23 +137,23 @@ impl Studio {
         self.recording.as_ref().map(|recording| (recording.film.frames(), recording.fps))
     }
 
-    /// Begins a still of `window`.
-    pub fn begin_still(
-        &mut self,
-        gpu: &Gpu,
-        window: &Workspace,
-        order: &FilmOrder,
-        pose: Pose,
-    ) -> Result<(), FilmError> {
+    /// Begins a still of `window` as it is now, behind those that were begun before.
+    pub fn begin_still(&mut self, window: &Workspace, order: &FilmOrder, pose: Pose) {
         let path = match &order.path {
             Some(path) => path.clone(),
-            None => new_name("tensorscope-still-", ".png"),
+            None => new_name("tensorscope-still-", ".png", |path| self.is_coming(path)),
         };
-        self.still = Some(Still { path, twin: Twin::new(gpu, window, pose)? });
-        Ok(())
+        let scene = Box::new(window.twin(pose.only));
+        self.stills.push_back(Still { path, scene, pose });
     }
 
-    /// Begins a film of `window`, unless there is one.
+    /// Whether a still of that name is on its way, whose file may not be there yet.
+    fn is_coming(&self, path: &Path) -> bool {
+        let begun = self.written.iter().map(|(begun, _)| begun).chain(self.drawn.iter().map(|(begun, _)| begun));
+        begun.chain(self.stills.iter().map(|still| &still.path)).any(|begun| begun.as_path() == path)
+    }
+
+    /// Begins a film of `window`. An error while there is one: its last frames may still be on their way.
     pub fn begin_film(
         &mut self,
         gpu: &Gpu,
@@ -154,14 +163,14 @@ impl Studio {
         run: FilmedRun,
     ) -> Result<(), FilmError> {
         if self.recording.is_some() {
-            return Ok(());
+            return Err(FilmError::Unfinished);
         }
         let folder = match &order.path {
             Some(path) => path.clone(),
-            None => new_name("tensorscope-film-", ""),
+            None => new_name("tensorscope-film-", "", |_| false),
         };
         let (size, fps) = (pose.size_px(), order.choices.fps);
-        let twin = Twin::new(gpu, window, pose)?;
+        let twin = Twin::new(gpu, Box::new(window.twin(pose.only)), pose)?;
         let film = Film::create(gpu, &folder, size, Pace::Beside)?;
         let view = pose.only.map_or(Part::All, Part::View);
         let subject = Subject { run, view, size, scale: pose.scale, fps, adapter: gpu.adapter_name() };
@@ -202,7 +211,7 @@ impl Studio {
     /// Goes on with what is under way, behind a frame of `window`.
     pub fn work(&mut self, gpu: &Gpu, window: &Workspace) -> Vec<News> {
         let mut news = Vec::new();
-        self.work_on_still(gpu, &mut news);
+        self.work_on_stills(gpu, &mut news);
         if let Err(error) = self.work_on_film(gpu, window) {
             news.push(Studio::failed(&error));
             self.end_film();
@@ -220,36 +229,64 @@ impl Studio {
         News::Failed(error.to_string())
     }
 
-    fn work_on_still(&mut self, gpu: &Gpu, news: &mut Vec<News>) {
-        if let Some((path, written)) = &self.written {
-            let done = match written.try_recv() {
-                Ok(Ok(())) => News::Done(format!("wrote {}", path.display())),
-                Ok(Err(error)) => Self::failed(&error),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => Self::failed(&"writing the still ended unexpectedly"),
-            };
-            news.push(done);
-            self.written = None;
+    fn work_on_stills(&mut self, gpu: &Gpu, news: &mut Vec<News>) {
+        if self.written.as_ref().is_some_and(|(_, thread)| !thread.is_finished()) {
+            return;
         }
-        let Some(still) = &mut self.still else { return };
-        let pixels = match still.twin.develop(gpu) {
+        news.extend(self.take_written());
+        if self.drawn.is_none()
+            && let Some(Still { path, scene, pose }) = self.stills.pop_front()
+        {
+            match Twin::new(gpu, scene, pose) {
+                Ok(twin) => self.drawn = Some((path, twin)),
+                Err(error) => news.push(Self::failed(&error)),
+            }
+        }
+        let Some((_, twin)) = &mut self.drawn else { return };
+        let pixels = match twin.develop(gpu) {
             Ok(false) => return,
-            Ok(true) => still.twin.target.read_rgba(gpu),
+            Ok(true) => twin.target.read_rgba(gpu),
             Err(error) => Err(error),
         };
-        let Some(Still { path, twin }) = self.still.take() else { return };
+        let Some((path, twin)) = self.drawn.take() else { return };
         let size_px = twin.target.size_px();
-        let (send, receive) = sync_channel(1);
         let thread_path = path.clone();
         let begun = pixels.map_err(|error| error.to_string()).and_then(|rgba| {
-            let write = move || drop(send.send(write_png(&thread_path, size_px, &rgba)));
+            let write = move || write_png(&thread_path, size_px, &rgba);
             let thread = std::thread::Builder::new().name("still".to_owned()).spawn(write);
             thread.map_err(|error| format!("no thread to write with: {error}; close other programs"))
         });
         match begun {
-            Ok(_) => self.written = Some((path, receive)),
+            Ok(thread) => self.written = Some((path, thread)),
             Err(why) => news.push(News::Failed(why)),
         }
+    }
+
+    /// What came of the still that is being written, which is waited for.
+    fn take_written(&mut self) -> Option<News> {
+        let (path, thread) = self.written.take()?;
+        Some(match thread.join() {
+            Ok(Ok(())) => News::Done(format!("wrote {}", path.display())),
+            Ok(Err(error)) => Self::failed(&error),
+            Err(_) => News::Failed(format!("{}: writing it ended unexpectedly", path.display())),
+        })
+    }
+
+    /// Draws all stills that were begun, for a window that makes no more frames. The last may still be being written.
+    pub fn finish_stills(&mut self, gpu: &Gpu) -> Vec<News> {
+        let mut news = Vec::new();
+        while self.draws_stills() {
+            news.extend(self.take_written());
+            let since = Instant::now();
+            self.work_on_stills(gpu, &mut news);
+            while self.drawn.is_some() && since.elapsed() < STUCK {
+                self.work_on_stills(gpu, &mut news);
+            }
+            if let Some((path, _)) = self.drawn.take() {
+                news.push(News::Failed(format!("{}: its picture was still changing", path.display())));
+            }
+        }
+        news
     }
 
     fn work_on_film(&mut self, gpu: &Gpu, window: &Workspace) -> Result<(), GpuError> {
@@ -267,18 +304,25 @@ impl Studio {
         Ok(())
     }
 
-    /// Ends what is under way before the window goes, and waits for it.
-    pub fn close(&mut self) {
-        if let Some(recording) = self.recording.take() {
-            // Nobody is there any more to hear of it.
-            drop(finish(recording.film, &recording.subject));
+    /// Ends what is under way before the window goes, and waits for it. Stills that are not drawn yet are given up; see
+    /// [`Self::finish_stills`].
+    pub fn close(&mut self) -> Vec<News> {
+        let mut news: Vec<News> = self.take_written().into_iter().collect();
+        let drawn = self.drawn.take().map(|(path, _)| path);
+        for path in drawn.into_iter().chain(self.stills.drain(..).map(|still| still.path)) {
+            news.push(News::Failed(format!("{}: the window was closed before it was drawn", path.display())));
         }
+        if let Some(recording) = self.recording.take() {
+            news.push(finish(recording.film, &recording.subject));
+        }
+        news
     }
 }
 
 impl Drop for Studio {
     fn drop(&mut self) {
-        self.close();
+        // Nobody is there any more to hear of it.
+        drop(self.close());
     }
 }
 
@@ -297,9 +341,22 @@ fn finish(film: Film, subject: &Subject) -> News {
     }
 }
 
-/// A name in the current folder that nothing has, the first of a row.
-fn new_name(before: &str, after: &str) -> PathBuf {
+/// A name in the current folder that nothing has and nothing is about to get, the first of a row.
+fn new_name(before: &str, after: &str, is_coming: impl Fn(&Path) -> bool) -> PathBuf {
     let name = |number: u32| PathBuf::from(format!("{before}{number:03}{after}"));
-    let is_free = |path: &PathBuf| Path::new(path).symlink_metadata().is_err();
+    let is_free = |path: &PathBuf| !is_coming(path.as_path()) && path.symlink_metadata().is_err();
     (1..MOST_NAMES).map(name).find(is_free).unwrap_or_else(|| name(MOST_NAMES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_about_to_be_taken_is_not_free() {
+        let first = new_name("no-such-picture-", ".png", |_| false);
+        assert_eq!(first, Path::new("no-such-picture-001.png"));
+        let second = new_name("no-such-picture-", ".png", |path| path == first);
+        assert_eq!(second, Path::new("no-such-picture-002.png"));
+    }
 }

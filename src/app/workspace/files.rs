@@ -106,6 +106,20 @@ impl Workspace {
         self.exporter.is_some()
     }
 
+    /// Stops what is being written before the window goes, and waits until nothing of it is left.
+    pub(super) fn stop_writing(&mut self) {
+        let Some(exporter) = self.exporter.take() else { return };
+        exporter.cancel();
+        match exporter.wait() {
+            Ok(_) => {}
+            Err(ExportError::Cancelled) => {
+                let path = exporter.path.display();
+                eprintln!("tensorscope: {path}: the window was closed before it was written; nothing is left of it");
+            }
+            Err(error) => eprintln!("tensorscope: {error}"),
+        }
+    }
+
     fn take_exporter(&mut self, started: std::io::Result<Exporter>) {
         match started {
             Ok(exporter) => self.exporter = Some(exporter),

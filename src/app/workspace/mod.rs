@@ -55,6 +55,8 @@ pub struct Options {
 pub struct Workspace {
     pub state: AppState,
     actions: Vec<Action>,
+    /// Movements of the graph's camera from where it is about to be.
+    deferred: Vec<Action>,
     options: Options,
     graph: GraphView,
     heatmap: HeatmapView,
@@ -73,6 +75,8 @@ pub struct Workspace {
     /// Where choices are kept between starts; nothing where no person sits.
     keeper: Option<Keeper>,
     hint_seen: bool,
+    /// What was wrong with them, until there is a run beside which it can be read.
+    settings_fault: Option<String>,
     /// Where panels were in the last frame.
     places: Vec<(View, Rect)>,
     shown_view: View,
@@ -107,6 +111,7 @@ impl Workspace {
         Self {
             state: AppState::default(),
             actions: Vec::new(),
+            deferred: Vec::new(),
             options,
             graph: GraphView::default(),
             heatmap: HeatmapView::default(),
@@ -123,6 +128,7 @@ impl Workspace {
             recent_runs: Vec::new(),
             keeper: None,
             hint_seen: false,
+            settings_fault: None,
             places: Vec::new(),
             shown_view: View::Graph,
             themed: None,
@@ -233,6 +239,10 @@ impl Workspace {
             self.status.notice = None;
         }
         for action in actions {
+            if action.moves_graph() && self.fits_graph() {
+                self.deferred.push(action);
+                continue;
+            }
             for effect in self.state.apply(&action) {
                 match effect {
                     Effect::Open(path) => self.open(path),
@@ -247,16 +257,8 @@ impl Workspace {
                         }
                     }
                     Effect::Still(order) => self.pictures_wanted.push(PictureWanted::Still(order)),
-                    Effect::Record(on, order) => match (on, self.studio.is_recording()) {
-                        (Some(false) | None, true) => self.studio.end_film(),
-                        (Some(true) | None, false) => self.pictures_wanted.push(PictureWanted::Film(order)),
-                        (Some(true), true) => {
-                            self.status.problem = Some("a film is being recorded; stop it first, with F9".to_owned());
-                        }
-                        (Some(false), false) => {}
-                    },
+                    Effect::Record(on, order) => self.record(on, order),
                     Effect::Quit => self.quit = true,
-                    Effect::Wait(_) => {}
                     Effect::NotFound(what) => self.status.problem = Some(format!("the run has no {what}")),
                     Effect::Refused(why) => self.status.problem = Some(why),
                     Effect::Said(what) => self.status.notice = Some(what),
@@ -272,13 +274,22 @@ impl Workspace {
         }
     }
 
+    /// Whether the graph's camera is about to go where it was asked to: what moves it from there has to wait for that. Only a
+    /// graph that is on screen can answer.
+    fn fits_graph(&self) -> bool {
+        let shown = self.window.0 == Rect::ZERO || self.places.iter().any(|(view, _)| *view == View::Graph);
+        let graph = self.state.graph.graph as usize;
+        let there = self.state.document.as_ref().is_some_and(|document| graph < document.trace.graphs.len());
+        shown && there && self.state.graph.request.is_some()
+    }
+
     fn take_loaded(&mut self) {
         while let Some(loader) = &self.loader {
             let path = loader.path.clone();
             match loader.poll() {
                 None => return,
                 Some(Message::FirstPart(trace)) => {
-                    self.status.problem = None;
+                    self.status.problem = self.settings_fault.clone();
                     self.forget_cameras();
                     self.state.set_document(Arc::new(Document::new(path, Arc::new(trace), false)));
                 }
@@ -286,7 +297,7 @@ impl Workspace {
                     self.loader = None;
                     match result {
                         Ok(trace) => {
-                            self.status.problem = None;
+                            self.status.problem = self.settings_fault.take();
                             kept::opened(&mut self.recent_runs, &path);
                             self.forget_cameras();
                             self.show(path, trace);
@@ -301,6 +312,7 @@ impl Workspace {
 
     /// Movements that the last frame asked for were meant for the run that was shown then.
     fn forget_cameras(&mut self) {
+        self.deferred.clear();
         self.actions.retain(|action| {
             !matches!(
                 action,
@@ -350,17 +362,26 @@ impl Scene for Workspace {
         self.take_loaded();
         self.graph.take_answers();
         self.take_chosen();
-        let asked = std::mem::take(&mut self.actions);
+        let mut asked = std::mem::take(&mut self.actions);
+        if asked.iter().any(|action| !action.is_camera()) {
+            self.status.problem = None;
+        }
+        asked.append(&mut self.deferred);
         self.do_actions(asked);
         // A script speaks of a run, so it waits until there is one.
         if self.state.document.is_some() && self.loader.is_none() {
-            let due = self.script.due();
+            let due = self.script.due(time.delta.as_secs_f64() * 1000.0);
             self.do_actions(due);
         }
         self.hint_seen |= self.keeper.is_some() && !self.state.interface.hint_shown;
         let scale = self.state.interface.ui_scale;
+        // Before its first frame egui does not know how large the window is, and would scale what it takes for it.
+        let has_frames = self.window.0 != Rect::ZERO;
         if (context.zoom_factor() - scale).abs() > f32::EPSILON {
-            context.set_zoom_factor(scale);
+            if has_frames {
+                context.set_zoom_factor(scale);
+            }
+            context.request_repaint();
         }
         // Sizes are the state's, so that menus and scripts change the same ones as keys.
         if context.options(|options| options.zoom_with_keyboard) {
@@ -457,14 +478,11 @@ impl Scene for Workspace {
         if let Some(text) = self.copied.take() {
             ui.ctx().copy_text(text);
         }
-        // Only a graph that is on screen can answer what is asked of it.
-        let graph_asked =
-            self.state.graph.request.is_some() && self.places.iter().any(|(view, _)| *view == View::Graph);
         if self.is_twin {
             // Whoever does something does it in the window.
             actions.clear();
         }
-        if !actions.is_empty() || self.state.hover != hover || graph_asked {
+        if !actions.is_empty() || self.state.hover != hover || self.fits_graph() {
             ui.ctx().request_repaint();
         }
         self.state.hover = hover;
@@ -504,14 +522,22 @@ impl Scene for Workspace {
             || self.studio.is_working()
             || !self.pictures_wanted.is_empty()
             || !self.actions.is_empty()
+            || !self.deferred.is_empty()
     }
 
     fn close_requested(&mut self) -> bool {
+        let asked_before = std::mem::replace(&mut self.quit, true);
+        if !asked_before && self.studio.draws_stills() {
+            // The next frame draws them and asks again. A hidden window makes none: it goes when somebody asks again.
+            return false;
+        }
         let now = self.settings();
         if let Some(Err(problem)) = self.keeper.as_mut().map(|keeper| keeper.write(&now)) {
             eprintln!("tensorscope: {problem}");
         }
-        self.studio.close();
+        self.stop_writing();
+        let news = self.studio.close();
+        self.tell(news);
         true
     }
 

@@ -46,6 +46,24 @@ impl Workspace {
         Pose::new(only, place.unwrap_or(window), order.choices.scale.unwrap_or(pixels_per_point))
     }
 
+    /// Has a film begin or end; the other of what it does now if `on` is not given.
+    pub(super) fn record(&mut self, on: Option<bool>, order: FilmOrder) {
+        let wanted = self.pictures_wanted.iter().any(|wanted| matches!(wanted, PictureWanted::Film(_)));
+        match (on, wanted || self.studio.is_recording()) {
+            (Some(false) | None, true) if wanted => {
+                self.pictures_wanted.retain(|wanted| matches!(wanted, PictureWanted::Still(_)));
+                self.status.problem =
+                    Some("the film was stopped before its first frame; nothing is written".to_owned());
+            }
+            (Some(false) | None, true) => self.studio.end_film(),
+            (Some(true) | None, false) => self.pictures_wanted.push(PictureWanted::Film(order)),
+            (Some(true), true) => {
+                self.status.problem = Some("a film is being recorded; stop it first, with F9".to_owned());
+            }
+            (Some(false), false) => {}
+        }
+    }
+
     /// Begins the stills and films that were asked for, and goes on with them.
     pub(super) fn make_pictures(&mut self, gpu: &Gpu) {
         let mut studio = std::mem::take(&mut self.studio);
@@ -55,7 +73,10 @@ impl Workspace {
                 continue;
             };
             let begun = match &wanted {
-                PictureWanted::Still(order) => studio.begin_still(gpu, self, order, self.pose(order)),
+                PictureWanted::Still(order) => {
+                    studio.begin_still(self, order, self.pose(order));
+                    Ok(())
+                }
                 PictureWanted::Film(order) => {
                     let run = FilmedRun::new(document.name(), &document.trace);
                     studio.begin_film(gpu, self, order, self.pose(order), run)
@@ -65,12 +86,27 @@ impl Workspace {
                 self.status.problem = Some(error.to_string());
             }
         }
-        for news in studio.work(gpu, self) {
-            match news {
-                News::Done(what) => self.status.notice = Some(what),
-                News::Failed(why) => self.status.problem = Some(why),
-            }
+        let mut news = studio.work(gpu, self);
+        if self.quit {
+            // No frame follows that could draw them.
+            news.extend(studio.finish_stills(gpu));
         }
         self.studio = studio;
+        self.tell(news);
+    }
+
+    /// Says what came of stills and films; what failed also where a person reads it once the window is gone.
+    pub(super) fn tell(&mut self, news: Vec<News>) {
+        for news in news {
+            match news {
+                News::Done(what) => self.status.notice = Some(what),
+                News::Failed(why) => {
+                    if self.quit {
+                        eprintln!("tensorscope: {why}");
+                    }
+                    self.status.problem = Some(why);
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,8 @@ impl Workspace {
     /// Takes up the choices that `path` keeps between starts, and keeps what is chosen from now on.
     pub fn use_settings(&mut self, path: PathBuf) {
         let (read, fault) = Settings::read(&path);
-        self.status.problem = fault;
+        self.status.problem.clone_from(&fault);
+        self.settings_fault = fault;
         self.state.theme = read.theme;
         self.state.heat.palette = read.palette;
         let mut first = vec![Action::SetUiScale { scale: read.ui_scale }];

@@ -6,6 +6,9 @@ use super::table::Rows;
 use crate::formats::error::ReadError;
 use crate::trace::{Accesses, Buffer, Graph, GraphEdge, GraphNode, NodeType, Ops, Pass, Phase, Ranges, Tensor, Track};
 
+/// The highest layer of a node; views go through all up to it. Names give no higher one.
+const MOST_LAYER: u32 = u16::MAX as u32;
+
 pub fn ops(rows: &Rows) -> Result<Ops, ReadError> {
     Ok(Ops {
         start_ns: rows.u64("start_ns")?,
@@ -94,6 +97,9 @@ pub fn graphs(nodes: &Rows, edges: &Rows) -> Result<Vec<Graph>, ReadError> {
     let (operation, shape, dtype) = (nodes.text("operation")?, nodes.u64_lists("shape")?, nodes.text("type")?);
     let (layer, node_type, leaf) = (nodes.maybe_u32("layer")?, nodes.text("node_type")?, nodes.u8("leaf")?);
     for (i, shape) in shape.into_iter().enumerate() {
+        if let Some(layer) = layer.get(i).filter(|&layer| layer > MOST_LAYER) {
+            return Err(nodes.wrong("layer", i, &format!("a layer up to {MOST_LAYER}"), layer.to_string()));
+        }
         // Graphs stand one behind the other, so a new one is the next.
         if graph[i] as usize == graphs.len() {
             graphs.push(Graph::default());
