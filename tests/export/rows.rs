@@ -147,7 +147,7 @@ fn what_the_filter_names_must_be_in_the_run() {
         assert!(error.contains(lacks), "{error}");
     }
     // What happens not to be there together is no fault.
-    for filter in [r#"{"text":"no.such.name"}"#, r#"{"kind":"ROPE","track":"DISK"}"#, r#"{"layer":29,"pass":24}"#] {
+    for filter in [r#"{"text":"no.such.name"}"#, r#"{"kind":"ROPE","track":"disk"}"#, r#"{"layer":29,"pass":24}"#] {
         let output = export(filter);
         assert!(output.status.success() && output.stdout.starts_with(b"index,"), "{filter}: {output:?}");
     }
