@@ -207,3 +207,21 @@ fn documents_are_told_apart_even_where_one_takes_the_place_of_another() {
     let numbers: HashSet<u64> = (0..9).map(|_| Document::new(PathBuf::new(), trace.clone(), true).number).collect();
     assert_eq!(numbers.len(), 9);
 }
+
+#[test]
+fn a_map_that_goes_there_and_back_before_it_is_summed_up_comes_to_rest() {
+    let mut session = Session::new();
+    let closer = |factor: f64| Action::Zoom {
+        view: View::Heatmap,
+        factor,
+        x: 0.5,
+        y: 0.5,
+        track: None,
+        axes: tensorscope::state::Axes::Both,
+        motion: tensorscope::state::camera::Motion::default(),
+    };
+    session.scene.act(closer(8.0));
+    session.step(Vec::new());
+    session.act(Action::Fit { view: View::Heatmap, motion: tensorscope::state::camera::Motion::default() });
+    assert!(!tensorscope::app::Scene::busy(&session.scene));
+}

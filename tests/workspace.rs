@@ -47,7 +47,7 @@ impl Session {
     }
 
     pub fn settle(&mut self) {
-        let (frames, rested) = self.target.settle(&self.gpu, &mut self.scene, 600).unwrap();
+        let (frames, rested) = self.target.settle(&self.gpu, &mut self.scene, 5000).unwrap();
         assert!(rested, "not at rest after {frames} frames");
     }
 
@@ -631,4 +631,32 @@ fn colours_by_what_the_run_did_come_once_they_are_known() {
         .count();
     assert!(differing > 1_000, "{differing}");
     assert!(session.target.find_by(|text| text.contains("adding up")).is_none(), "no longer under way");
+}
+
+#[test]
+fn what_a_script_begins_with_may_come_before_the_first_frame() {
+    let begin = |action: Action| {
+        let mut session = Session::empty();
+        session.scene.show(sample(), formats::open(&sample(), &Progress::default()).unwrap());
+        session.scene.act(action);
+        session.settle();
+        session
+    };
+    let larger = begin(Action::SetUiScale { scale: 1.5 });
+    assert!((larger.target.context().zoom_factor() - 1.5).abs() < 1e-6);
+    // A graph that is not fitted yet is moved from where it will be.
+    let motion = tensorscope::state::camera::Motion::default();
+    let mut session = begin(Action::Zoom {
+        view: View::Graph,
+        factor: 2.0,
+        x: 0.5,
+        y: 0.5,
+        track: None,
+        axes: tensorscope::state::Axes::Both,
+        motion,
+    });
+    let near = session.scene.state.graph.camera.now().scale;
+    session.act(Action::Fit { view: View::Graph, motion });
+    let whole = session.scene.state.graph.camera.now().scale;
+    assert!((near / whole - 2.0).abs() < 0.2, "{near} and {whole}");
 }

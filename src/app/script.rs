@@ -79,3 +79,23 @@ impl Script {
         self.wait_frames > 0 || self.wait_ms > 0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_as_long_at_any_number_of_frames_a_second() {
+        let step = 1000.0 / 60.0;
+        for (delta_ms, frames) in [(step, 60), (step / 4.0, 240), (1000.0 / 24.0, 24), (700.0, 2)] {
+            let actions = [Action::Wait { frames: 0, ms: 1000.0 }, Action::Pause].into();
+            let mut script = Script { actions, ..Script::default() };
+            assert!(script.due(delta_ms).is_empty() && !script.is_done());
+            let waited = (1..).find(|_| !script.due(delta_ms).is_empty());
+            assert_eq!((waited, script.is_done()), (Some(frames), true), "{delta_ms} ms");
+        }
+        let mut script =
+            Script { actions: [Action::Wait { frames: 3, ms: 0.0 }, Action::Pause].into(), ..Script::default() };
+        assert_eq!((1..).find(|_| !script.due(step).is_empty()), Some(4));
+    }
+}

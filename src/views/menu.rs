@@ -44,19 +44,23 @@ pub fn ui(ui: &mut Ui, cx: &mut ViewContext<'_>, search: &mut SearchView, recent
         let Some(document) = cx.document() else { return };
         ui.separator();
         let (trace, model) = (&document.trace, &document.trace.meta.model);
-        ui.strong(model.name.clone().unwrap_or_else(|| document.name()));
-        if ui.available_width() > ROOM_FOR_COUNTS {
-            ui.weak(format!(
-                "{} passes, {} ops, {}",
-                units::count(trace.passes.len() as u64),
-                units::count(trace.op_count() as u64),
-                units::duration(trace.duration_ns())
-            ));
-        }
+        // From the right, so that a long name gives way to the phase.
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let phases = [(None, "both phases"), (Some(Phase::Prompt), "prompt"), (Some(Phase::Generate), "generate")];
             choice(ui, "phase", cx.state.phase, &phases, |phase| cx.act(Action::SetPhase { phase }));
             ui.weak("phase");
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let name = model.name.clone().unwrap_or_else(|| document.name());
+                ui.add(egui::Label::new(egui::RichText::new(name).strong()).truncate());
+                if ui.available_width() > ROOM_FOR_COUNTS {
+                    ui.weak(format!(
+                        "{} passes, {} ops, {}",
+                        units::count(trace.passes.len() as u64),
+                        units::count(trace.op_count() as u64),
+                        units::duration(trace.duration_ns())
+                    ));
+                }
+            });
         });
     });
     wishes
