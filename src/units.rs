@@ -44,6 +44,18 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// A tick of a ruler of times whose ticks are `step` ns apart: as many digits as tell it from its neighbours.
+pub fn duration_at(ns: u64, step: f64) -> String {
+    let (unit, name) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (1e3, "\u{b5}s"),
+        1_000_000..1_000_000_000 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    };
+    let decimals = (unit / step.max(1.0)).log10().ceil().clamp(0.0, 9.0) as usize;
+    format!("{:.decimals$} {name}", ns as f64 / unit)
+}
+
 /// `1.5 ms` -> 1,500,000 ns. Without a unit there is none.
 pub fn parse_duration(text: &str) -> Option<u64> {
     // Units that end in another one come first.
@@ -160,6 +172,16 @@ mod tests {
         assert_eq!(super::bytes_at(39_000_001, 1.0), "39,000,001");
         for (step, from) in [(1_u64 << 17, 112 << 20), (1 << 12, 112 << 20), (1 << 25, 40 << 30), (2, 1 << 40)] {
             let read: Vec<String> = (0..9).map(|k| super::bytes_at(from + k * step, step as f64)).collect();
+            assert!(read.windows(2).all(|pair| pair[0] != pair[1]), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn neighbours_on_a_ruler_of_times_read_differently() {
+        assert_eq!(super::duration_at(98_584_000_000, 1e9), "99 s");
+        assert_eq!(super::duration_at(50_000_000, 50e6), "50 ms");
+        for (step, from) in [(1_u64, 98_584_000_000), (500, 98_584_000_000), (20_000, 3_000_000), (200_000, 900_000)] {
+            let read: Vec<String> = (0..9).map(|k| super::duration_at(from + k * step, step as f64)).collect();
             assert!(read.windows(2).all(|pair| pair[0] != pair[1]), "{read:?}");
         }
     }

@@ -42,6 +42,8 @@ pub fn measure(window: &mut BenchWindow<'_>, document: &Document) -> Result<Tabl
     let scroll_on = |_| Action::Pan { view: View::Table, dx: 0.0, dy: 0.4, motion: Motion::default() };
     // Far from where it was, wherever that is.
     let jump_on = |frame: u32| Action::GoTo { place: Place::Op((u64::from(frame) * 7_368_787 % ops) as u32) };
+    // At its end it would not scroll.
+    window.settle_after(Action::GoTo { place: Place::First })?;
     let scroll = window.movement(scroll_on)?;
     let jump = window.movement(jump_on)?;
     window.settle_after(Action::FullScreen { view: Some(View::Table) })?;

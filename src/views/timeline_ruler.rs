@@ -69,7 +69,7 @@ pub fn ui(ui: &Ui, cx: &mut ViewContext<'_>, document: &Document, lanes: Option<
         painter.line_segment(ends, (1.0, ink));
         if x + 60.0 < area.right() {
             let at = Pos2::new(x + 2.0, area.top());
-            painter.text(at, Align2::LEFT_TOP, units::duration(tick as u64), FontId::proportional(9.5), ink);
+            painter.text(at, Align2::LEFT_TOP, units::duration_at(tick as u64, step), FontId::proportional(9.5), ink);
         }
     }
 }
