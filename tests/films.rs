@@ -155,19 +155,24 @@ fn a_script_that_fails_says_at_which_frame_and_leaves_those_before() {
     assert!(nowhere.contains("name a folder in one that exists"), "{nowhere}");
 }
 
+/// A film in a process of its own that is too long for a test to wait for its end.
+fn long_film(film: &Path, size: &str) -> std::process::Child {
+    std::process::Command::new(env!("CARGO_BIN_EXE_tensorscope"))
+        .arg("record")
+        .arg(sample())
+        .args(["--frames", "100000", "--size", size, "-o"])
+        .arg(film)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn ctrl_c_leaves_whole_frames_and_their_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let film = folder.path().join("film");
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_tensorscope"))
-        .arg("record")
-        .arg(sample())
-        .args(["--frames", "100000", "--size", "96x64", "-o"])
-        .arg(&film)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = long_film(&film, "96x64");
     let since = Instant::now();
     while !film.join(frame_name(3)).exists() {
         assert!(since.elapsed() < Duration::from_mins(2), "no frames");
@@ -188,15 +193,7 @@ fn ctrl_c_leaves_whole_frames_and_their_manifest() {
 fn ctrl_c_before_the_first_frame_is_in_order_too() {
     let folder = tempfile::tempdir().unwrap();
     let film = folder.path().join("film");
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_tensorscope"))
-        .arg("record")
-        .arg(sample())
-        .args(["--frames", "100000", "--size", "1280x720", "-o"])
-        .arg(&film)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = long_film(&film, "1280x720");
     // The folder is made before the picture of the first frame comes to rest.
     let since = Instant::now();
     while !film.exists() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::camera::{Motion, Span};
+use super::camera::{Motion, Span, is_zero};
 use super::film_choices::Part;
 use super::playback::Clock;
 use super::table_choices::{GroupOrder, Place, RowFormat, ShownColumn};
@@ -533,7 +533,7 @@ pub enum Action {
         #[serde(default)]
         frames: u32,
         /// Beside the frames: the longer of both counts.
-        #[serde(default, skip_serializing_if = "is_none")]
+        #[serde(default, skip_serializing_if = "is_zero")]
         ms: f64,
     },
 }
@@ -553,11 +553,6 @@ impl Axes {
     fn is_both(&self) -> bool {
         *self == Self::Both
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
-fn is_none(ms: &f64) -> bool {
-    *ms == 0.0
 }
 
 fn middle() -> f64 {

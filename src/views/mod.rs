@@ -51,6 +51,7 @@ mod timeline_controls;
 mod timeline_lanes;
 mod timeline_ruler;
 mod timeline_span;
+mod totals;
 pub mod track;
 
 use std::sync::Arc;

@@ -1,11 +1,9 @@
 //! What a selected part of the heatmap holds in all: worked out beside the frames, for the inspector.
 
-use std::sync::Arc;
-
 use egui::Ui;
 
+use super::totals::Totals;
 use super::{ViewContext, describe, inspector};
-use crate::analysis::background::Background;
 use crate::analysis::filter::Region;
 use crate::analysis::links::Item;
 use crate::analysis::probe::{self, RegionTotals, Touched};
@@ -25,61 +23,30 @@ struct Key {
 }
 
 #[derive(Default)]
-pub struct RegionView {
-    document: Option<Arc<Document>>,
-    worker: Option<Background<(), (Key, RegionTotals)>>,
-    asked: Option<Key>,
-    totals: Option<(Key, RegionTotals)>,
-    fault: Option<String>,
-}
+pub struct RegionView(Totals<Key, RegionTotals>);
 
 impl RegionView {
-    /// Picks up answers, and asks for the totals of the region that is selected now. `wake` asks for a frame, from any
-    /// thread.
+    /// Asks for the totals of the region that is selected now. `wake` asks for a frame, from any thread.
     pub fn prepare(&mut self, state: &AppState, wake: impl Fn() + Send + 'static) {
-        let Some(document) = &state.document else { return };
-        if !self.document.as_ref().is_some_and(|known| Arc::ptr_eq(known, document)) {
-            *self = Self { document: Some(document.clone()), ..Self::default() };
-        }
-        while let Some(answer) = self.worker.as_ref().and_then(Background::answer) {
-            self.totals = Some(answer);
-        }
-        let Some(Item::Region(region)) = state.selection else { return };
-        let key = Key { region, order: state.heat.order, phases: phase_bits(state.phase) };
-        if self.asked == Some(key) {
-            return;
-        }
-        self.asked = Some(key);
-        if let Some(worker) = &self.worker {
-            worker.cancel();
-        }
-        let worker = match self.worker.take().map_or_else(|| Background::start(wake), Ok) {
-            Ok(worker) => self.worker.insert(worker),
-            Err(error) => {
-                self.fault = Some(format!("no thread to add it up with: {error}; close other programs"));
-                return;
+        let key = match state.selection {
+            Some(Item::Region(region)) => {
+                Some(Key { region, order: state.heat.order, phases: phase_bits(state.phase) })
             }
+            _ => None,
         };
-        let document = document.clone();
-        worker.ask((), move |cancelled| {
-            let layout = document.layout(region.track, key.order);
-            probe::totals(&document.trace, layout, &region, key.phases, cancelled).map(|totals| (key, totals))
+        self.0.prepare(state, key, wake, |document, key, cancelled| {
+            let layout = document.layout(key.region.track, key.order);
+            probe::totals(&document.trace, layout, &key.region, key.phases, cancelled)
         });
     }
 
     pub fn is_working(&self) -> bool {
-        self.worker.as_ref().is_some_and(Background::is_busy)
+        self.0.is_working()
     }
 
     /// The totals, and what was touched with a way to each.
     pub fn ui(&self, ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
-        if let Some(fault) = &self.fault {
-            ui.colored_label(ui.visuals().error_fg_color, fault);
-        }
-        let Some((_, totals)) = self.totals.as_ref().filter(|(key, _)| self.asked == Some(*key)) else {
-            ui.weak("adding up...");
-            return;
-        };
+        let Some((_, totals)) = self.0.ui(ui) else { return };
         let duration = totals.duration_ns.map_or_else(|| "unknown".to_owned(), units::duration);
         inspector::facts(
             ui,

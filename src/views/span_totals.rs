@@ -1,11 +1,9 @@
 //! What a selected span of time holds in all: worked out beside the frames, for the inspector.
 
-use std::sync::Arc;
-
 use egui::{ProgressBar, Ui};
 
+use super::totals::Totals;
 use super::{ViewContext, inspector, timeline};
-use crate::analysis::background::Background;
 use crate::analysis::links::Item;
 use crate::analysis::op_times::has_own_times;
 use crate::analysis::span_totals::{self, Part, SpanTotals, TimeSpan};
@@ -24,61 +22,28 @@ struct Key {
 }
 
 #[derive(Default)]
-pub struct SpanView {
-    document: Option<Arc<Document>>,
-    worker: Option<Background<(), (Key, SpanTotals)>>,
-    asked: Option<Key>,
-    totals: Option<(Key, SpanTotals)>,
-    fault: Option<String>,
-}
+pub struct SpanView(Totals<Key, SpanTotals>);
 
 impl SpanView {
-    /// Picks up answers, and asks for the totals of the span that is selected now. `wake` asks for a frame, from any
-    /// thread.
+    /// Asks for the totals of the span that is selected now. `wake` asks for a frame, from any thread.
     pub fn prepare(&mut self, state: &AppState, wake: impl Fn() + Send + 'static) {
-        let Some(document) = &state.document else { return };
-        if !self.document.as_ref().is_some_and(|known| Arc::ptr_eq(known, document)) {
-            *self = Self { document: Some(document.clone()), ..Self::default() };
-        }
-        while let Some(answer) = self.worker.as_ref().and_then(Background::answer) {
-            self.totals = Some(answer);
-        }
-        let Some(Item::Span(span)) = state.selection else { return };
-        let key = Key { span, phases: phase_bits(state.phase) };
-        if self.asked == Some(key) {
-            return;
-        }
-        self.asked = Some(key);
-        if let Some(worker) = &self.worker {
-            worker.cancel();
-        }
-        let worker = match self.worker.take().map_or_else(|| Background::start(wake), Ok) {
-            Ok(worker) => self.worker.insert(worker),
-            Err(error) => {
-                self.fault = Some(format!("no thread to add it up with: {error}; close other programs"));
-                return;
-            }
+        let key = match state.selection {
+            Some(Item::Span(span)) => Some(Key { span, phases: phase_bits(state.phase) }),
+            _ => None,
         };
-        let document = document.clone();
-        worker.ask((), move |cancelled| {
+        self.0.prepare(state, key, wake, |document, key, cancelled| {
             let layouts = document.layouts(Order::File);
-            span_totals::totals(&document.trace, layouts, span, key.phases, cancelled).map(|totals| (key, totals))
+            span_totals::totals(&document.trace, layouts, key.span, key.phases, cancelled)
         });
     }
 
     pub fn is_working(&self) -> bool {
-        self.worker.as_ref().is_some_and(Background::is_busy)
+        self.0.is_working()
     }
 
     /// The totals, and what took most of the time with a way to each.
     pub fn ui(&self, ui: &mut Ui, cx: &mut ViewContext<'_>, document: &Document) {
-        if let Some(fault) = &self.fault {
-            ui.colored_label(ui.visuals().error_fg_color, fault);
-        }
-        let Some((key, totals)) = self.totals.as_ref().filter(|(key, _)| self.asked == Some(*key)) else {
-            ui.weak("adding up...");
-            return;
-        };
+        let Some((key, totals)) = self.0.ui(ui) else { return };
         let length = key.span.len_ns();
         let share = |ns: u64| 100.0 * ns as f64 / length.max(1) as f64;
         let tokens = if totals.tokens > 0 { units::count(totals.tokens) } else { "unknown".to_owned() };
